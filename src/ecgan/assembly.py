@@ -1,0 +1,153 @@
+"""From a checked config to the objects of a run: data, folds, detectors, trainer, seeds."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from omegaconf import DictConfig
+from pytorch_lightning.loggers import CSVLogger
+
+from ecgan.config import build, plain
+from ecgan.data.datamodule import DataModule
+from ecgan.data.download import checksums, fetch
+from ecgan.data.folds import SplitPlan, make_folds
+from ecgan.data.store import Store, prepare
+from ecgan.detect.callback import DetectionCallback
+from ecgan.detect.detector import Detector
+from ecgan.errors import ConfigError
+from ecgan.files import digest
+from ecgan.types import Fold
+
+log = logging.getLogger(__name__)
+
+
+def open_data(cfg: DictConfig) -> Store:
+    """Get the raw files, preprocess them if that has not been done, and open the store.
+
+    The store's name is the digest of all that it depends on: source and settings, raw checksums, preprocessing.
+    Two preprocessings coexist, and a stale one cannot be picked up.
+    """
+    source = build(cfg.dataset)
+    data = Path(cfg.paths.data)
+    raw = fetch(source, data, Path(cfg.paths.mirror) if cfg.paths.mirror else None)
+    facts = {
+        "name": source.name,
+        "source": plain(cfg.dataset),
+        "version": source.version,
+        "raw": checksums(source, raw, data / source.name / "checksums.json"),
+        "preprocess": plain(cfg.preprocess.steps),
+    }
+    facts["hash"] = digest(facts)
+    steps = [build(step) for step in cfg.preprocess.steps.values()]
+    store = prepare(source, steps, raw, data / source.name / "processed" / facts["hash"][:16], facts)
+    log.info("%d series of %s in %s", len(store), source.name, store.directory)
+    return store
+
+
+def folds_of(cfg: DictConfig, store: Store) -> list[Fold]:
+    """Make the folds that the config asks for."""
+    names = {field.name for field in fields(SplitPlan)}
+    plan = SplitPlan(**{name: value for name, value in plain(cfg.split).items() if name in names})
+    return make_folds(store.label, store.group, store.part, plan, cfg.seed)
+
+
+def chosen_folds(folds: Sequence[Fold], only: Sequence[int] | None) -> list[Fold]:
+    """Those of the folds that shall run.
+
+    Raises:
+        ConfigError: when ``only`` names a fold that does not exist.
+    """
+    if only is None:
+        return list(folds)
+    unknown = [number for number in only if number not in range(len(folds))]
+    if unknown or not only:
+        raise ConfigError(f"split.only is {list(only)} but the folds are 0 to {len(folds) - 1}; name some of them.")
+    return [folds[number] for number in only]
+
+
+def data_module(cfg: DictConfig, store: Store, fold: Fold, seed: int) -> DataModule:
+    """Loaders of one fold, with the transform fitted on its training part."""
+    sizes = cfg.data
+    return DataModule(store, fold, build(cfg.transform), sizes.batch_size, sizes.eval_batch_size, seed)
+
+
+def detection(
+    cfg: DictConfig, data: DataModule, directory: Path, seed: int, fitted: dict[str, Path] | None = None
+) -> DetectionCallback:
+    """The detectors of the config as one callback.
+
+    Args:
+        cfg: the config.
+        data: loaders of the fold.
+        directory: where each detector gets a folder.
+        seed: of the scorers.
+        fitted: saved states of scorers, by detector.
+    """
+    detectors = [
+        Detector(name, build(node.scorer), build(node.threshold)) for name, node in (cfg.detector or {}).items()
+    ]
+    return DetectionCallback(detectors, data.training_normals(), data.store.group, directory, seed, fitted or {})
+
+
+def trainer(cfg: DictConfig, directory: Path, callbacks: list[pl.Callback], record: bool) -> pl.Trainer:
+    """Lightning's trainer with the settings of the section ``trainer``.
+
+    Args:
+        cfg: the config.
+        directory: of the fold.
+        callbacks: all callbacks.
+        record: whether to write ``lightning/metrics.csv``.
+    """
+    settings = cfg.trainer
+    limit = settings.limit_train_batches
+    return pl.Trainer(
+        max_epochs=settings.max_epochs,
+        accelerator=settings.accelerator,
+        devices=settings.devices,
+        precision=settings.precision,
+        deterministic=settings.deterministic,
+        limit_train_batches=limit if limit <= 1 else int(limit),
+        callbacks=callbacks,
+        logger=CSVLogger(directory, name="", version="lightning") if record else False,
+        default_root_dir=directory,
+        inference_mode=False,  # scorers may search with gradients in validate and test
+        num_sanity_val_steps=0,
+        enable_checkpointing=record,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+
+
+def seed_fold(seed: int, number: int, threads: int | None) -> int:
+    """Seed everything for one fold and return its seed, which no other fold has any influence on."""
+    own = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+    pl.seed_everything(own, verbose=False)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    return own
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep Lightning's advice off the screen; its errors still come through."""
+    loud = logging.getLogger("pytorch_lightning")
+    level = loud.level
+    loud.setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        # everything is in memory already, so worker processes would only cost time
+        warnings.filterwarnings("ignore", message=".*does not have many workers")
+        warnings.filterwarnings("ignore", message=".*number of training batches")
+        # Lightning with the newest torch; nothing a user can change
+        warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated")
+        try:
+            yield
+        finally:
+            loud.setLevel(level)

@@ -1,0 +1,144 @@
+"""Sets of the UCR Time Series Classification Archive."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from ecgan.errors import DataError, did_you_mean
+from ecgan.types import TEST, TRAIN, FloatArray, Recordings, RemoteFile
+
+ARCHIVE = "https://www.timeseriesclassification.com/aeon-toolkit"
+MAX_MEMBER_BYTES = 2 * 2**30
+
+
+class UCR:
+    """One univariate set of the UCR archive, training and test file merged.
+
+    Shape (N, 1, T), z-normalised by the archive, unit 1, sampling rate not given. The archive's own partition is
+    kept as the ``official`` split. Patients are not known.
+
+    Licence: free for research with citation. Cite: Dau et al. (2019), The UCR Time Series Archive,
+    doi:10.1109/JAS.2019.1911747.
+
+    Traps: the archive numbers classes per set, and nothing says which one is normal. Unless ``normal`` names it, the
+    most frequent class of the training file is taken as normal, and the manifest says which one that was.
+
+    Args:
+        name: name in the archive, such as ``ECG200``.
+        folder: folder below ``data/`` and the mirror; the lower-case name by default.
+        normal: the archive's label of the normal class.
+    """
+
+    version = "1"
+
+    def __init__(self, name: str, folder: str | None = None, normal: int | None = None) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9]+", name):
+            raise DataError(f"{name!r} is not a name of the UCR archive; they are letters and digits, such as ECG200.")
+        self.archive_name, self.normal = name, normal
+        self.name = folder or name.lower()
+        self.classes: tuple[str, ...] = ()
+
+    @property
+    def files(self) -> tuple[RemoteFile, ...]:
+        """The archive's zip, or the two tab-separated files that it replaces."""
+        members = tuple(f"{self.archive_name}_{part}.tsv" for part in ("TRAIN", "TEST"))
+        zipped = f"{self.archive_name}.zip"
+        return (RemoteFile(zipped, f"{ARCHIVE}/{zipped}", members=members),)
+
+    def read(self, raw: Path) -> Iterator[Recordings]:
+        """Read both files as one chunk.
+
+        Raises:
+            DataError: when a file is damaged, or the two differ in length.
+        """
+        tables = [_read_table(raw, self.archive_name, part) for part in ("TRAIN", "TEST")]
+        if tables[0].shape[1] != tables[1].shape[1]:
+            raise DataError(f"The two files of {self.archive_name} differ in length; fetch them again.")
+        table = np.concatenate(tables)
+        part = np.repeat([TRAIN, TEST], [len(tables[0]), len(tables[1])])
+        labels = table[:, 0].astype(np.int64)
+        names = self._normal_first(tables[0][:, 0].astype(np.int64), np.unique(labels))
+        self.classes = tuple(f"label {name}" for name in names)
+        position = {name: i for i, name in enumerate(names)}
+        y = np.asarray([position[label] for label in labels.tolist()])
+        yield Recordings(table[:, None, 1:].astype(np.float32), y, fs_hz=None, unit="1", part=part)
+
+    def _normal_first(self, train: FloatArray, present: FloatArray) -> list[int]:
+        names, counts = np.unique(train, return_counts=True)
+        normal = int(names[counts.argmax()]) if self.normal is None else self.normal
+        known = [int(name) for name in present]
+        if normal not in known:
+            hint = did_you_mean(str(normal), map(str, known))
+            raise DataError(f"{self.archive_name} has no class {normal} that dataset.normal asks for; {hint}.")
+        return [normal, *(name for name in known if name != normal)]
+
+
+class Wafer(UCR):
+    """Process control measurements of semiconductor wafers: 7,164 series of 152 samples, one channel.
+
+    Classes: normal (6,402 series; label 1 in the archive) and abnormal (762; label -1). Training file 1,000 series,
+    test file 6,164. Licence: free for research with citation.
+    Cite: Olszewski (2001), Generalized Feature Extraction for Structural Pattern Recognition in Time-Series Data,
+    CMU-CS-01-108; Dau et al. (2019), doi:10.1109/JAS.2019.1911747.
+
+    Traps: several sensors and fabrication runs share a wafer and the archive does not tell which series belong
+    together, so random folds may be optimistic.
+    """
+
+    counts = (6402, 762)
+
+    def __init__(self) -> None:
+        super().__init__("Wafer", normal=1)
+
+    def read(self, raw: Path) -> Iterator[Recordings]:
+        """Read both files and check the counts.
+
+        Raises:
+            DataError: when rows are missing.
+        """
+        for chunk in super().read(raw):
+            found = tuple(np.bincount(chunk.y, minlength=2).tolist())
+            if found != self.counts:
+                raise DataError(f"Wafer in {raw} has {found} series, expected {self.counts}; the files are truncated.")
+            self.classes = ("normal", "abnormal")
+            yield chunk
+
+
+def _read_table(raw: Path, name: str, part: str) -> FloatArray:
+    tsv = raw / f"{name}_{part}.tsv"
+    try:
+        if tsv.is_file():
+            return _parse(tsv.read_text(encoding="utf-8"), "tsv")
+        return _read_member(raw / f"{name}.zip", f"{name}_{part}")
+    except (ValueError, OSError, zipfile.BadZipFile) as error:
+        place = tsv if tsv.is_file() else raw / f"{name}.zip"
+        raise DataError(f"{place} is damaged ({error}); delete it and fetch it again.") from error
+
+
+def _read_member(archive: Path, stem: str) -> FloatArray:
+    with zipfile.ZipFile(archive) as opened:
+        by_name = {Path(info.filename).name: info for info in opened.infolist()}
+        for kind in ("tsv", "txt", "ts", "arff"):
+            info = by_name.get(f"{stem}.{kind}")
+            if info is not None:
+                if info.file_size > MAX_MEMBER_BYTES:
+                    raise ValueError(f"{info.filename} would unpack to {info.file_size} bytes")
+                return _parse(opened.read(info).decode("utf-8", errors="replace"), kind)
+    raise ValueError(f"it holds no {stem} file")
+
+
+def _parse(text: str, kind: str) -> FloatArray:
+    """Rows of label first, then samples, whatever the file format."""
+    if kind in ("ts", "arff"):
+        body = re.split(r"(?im)^@data\s*$", text, maxsplit=1)[-1]
+        text = body.replace(":", ",").replace(",", " ")
+    table = np.loadtxt(io.StringIO(text), ndmin=2, dtype=np.float64)
+    if table.shape[1] < 2:  # noqa: PLR2004 - a label and a sample
+        raise ValueError("rows of a label and at least one sample are expected")
+    return np.roll(table, 1, axis=1) if kind in ("ts", "arff") else table

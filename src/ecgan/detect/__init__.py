@@ -1,0 +1,1 @@
+"""Detectors: a scorer and a threshold rule, run as a callback after fitting."""

@@ -1,0 +1,142 @@
+"""Detection as a callback: inert while fitting, thresholds in ``validate``, predictions in ``test``."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from ecgan.detect.detector import Detector
+from ecgan.errors import RunError
+from ecgan.evaluate.metrics import detection_metrics
+from ecgan.evaluate.predictions import predictions, write_predictions
+from ecgan.files import replacing, write_json
+from ecgan.types import Batch, FloatArray, IntArray, Series
+
+STATE = "scorer.safetensors"
+
+
+class DetectionCallback(Callback):
+    """Fits scorers, chooses thresholds and writes predictions with exactly the weights that are tested.
+
+    Args:
+        detectors: what to run.
+        train: the fold's training normals, the only series that scorers are fitted on.
+        group: (N,) patient of each series of the store, or None.
+        directory: where ``<detector>/threshold.json`` and the other files go.
+        seed: of the scorers' random numbers; each scorer has its own stream, so their order does not matter.
+        fitted: folders of an earlier run whose fitted scorers are taken over, by detector.
+    """
+
+    def __init__(
+        self,
+        detectors: Sequence[Detector],
+        train: Series,
+        group: IntArray | None,
+        directory: Path,
+        seed: int,
+        fitted: dict[str, Path] | None = None,
+    ) -> None:
+        self.detectors, self.train, self.group = detectors, train, group
+        self.directory, self.seed, self.fitted = directory, seed, fitted or {}
+        self._scores: dict[str, list[torch.Tensor]] = {}
+        self._labels: list[torch.Tensor] = []
+        self._indices: list[torch.Tensor] = []
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Fit the scorers, unless this is the validation inside ``fit``."""
+        if trainer.state.fn != "validate":
+            return
+        for detector in self.detectors:
+            self._fit(detector, pl_module)
+        self._reset()
+
+    def on_validation_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, *_: Any
+    ) -> None:
+        """Score a batch of the validation part."""
+        if trainer.state.fn == "validate":
+            self._score(pl_module, batch)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Choose and write the thresholds."""
+        if trainer.state.fn != "validate":
+            return
+        _, label = self._collected()
+        for detector in self.detectors:
+            scores = self._joined(detector)
+            threshold = detector.choose(scores, label != 0)
+            threshold.write(self.directory / detector.name / "threshold.json")
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Refuse to test without a threshold.
+
+        Raises:
+            RunError: when ``test`` comes before ``validate``.
+        """
+        for detector in self.detectors:
+            if detector.threshold is None:
+                raise RunError(f"The detector {detector.name!r} has no threshold yet; call validate before test.")
+        self._reset()
+
+    def on_test_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, *_: Any
+    ) -> None:
+        """Score a batch of the test part."""
+        self._score(pl_module, batch)
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write predictions and metrics."""
+        index, label = self._collected()
+        for detector in self.detectors:
+            assert detector.threshold is not None  # noqa: S101 - on_test_start refused
+            group = None if self.group is None else self.group[index]
+            table = predictions(index, group, label, self._joined(detector), detector.threshold.value)
+            folder = self.directory / detector.name
+            write_predictions(folder / "predictions.csv", table)
+            write_json(folder / "metrics.json", detection_metrics(table))
+
+    def _fit(self, detector: Detector, model: LightningModule) -> None:
+        earlier = self.fitted.get(detector.name)
+        if earlier is not None and (earlier / STATE).is_file():
+            detector.scorer.load_state(_load(earlier / STATE), model, model.device)
+            return
+        with torch.random.fork_rng(), torch.enable_grad():
+            stream = np.random.SeedSequence([self.seed, zlib.crc32(detector.name.encode())])
+            torch.manual_seed(int(stream.generate_state(1)[0]))
+            detector.scorer.fit(model, self.train, model.device)
+        state = {name: value.contiguous().cpu() for name, value in detector.scorer.state().items()}
+        if state:
+            with replacing(self.directory / detector.name / STATE) as temporary:
+                save_file(state, temporary)
+
+    def _score(self, model: LightningModule, batch: Batch) -> None:
+        for detector in self.detectors:
+            score = detector.scorer.score(model, batch.x).detach()
+            self._scores.setdefault(detector.name, []).append(score.double().cpu())
+        self._labels.append(batch.y.cpu())
+        self._indices.append(batch.index.cpu())
+
+    def _reset(self) -> None:
+        self._scores, self._labels, self._indices = {}, [], []
+
+    def _collected(self) -> tuple[IntArray, IntArray]:
+        return torch.cat(self._indices).numpy(), torch.cat(self._labels).numpy()
+
+    def _joined(self, detector: Detector) -> FloatArray:
+        joined: FloatArray = torch.cat(self._scores[detector.name]).numpy()
+        return joined
+
+
+def _load(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise RunError(f"{path} is damaged ({error}); delete it and the scorer is fitted again.") from error

@@ -1,0 +1,68 @@
+"""A detector is a scorer and a threshold rule."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ecgan.errors import RunError
+from ecgan.files import read_json, write_json
+from ecgan.types import BoolArray, FloatArray, Scorer, Supervision, ThresholdRule
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A fitted threshold and what it has seen; the content of ``threshold.json``."""
+
+    value: float
+    rule: str
+    supervision: Supervision
+    n_normal: int
+    n_abnormal: int
+
+    def write(self, path: Path) -> None:
+        """Write ``threshold.json``."""
+        write_json(path, asdict(self))
+
+    @classmethod
+    def read(cls, path: Path) -> Threshold:
+        """Read ``threshold.json``.
+
+        Raises:
+            RunError: when it is damaged.
+        """
+        try:
+            return cls(**read_json(path))
+        except TypeError as error:
+            raise RunError(f"{path} is no threshold file ({error}); run ecgan-detect again.") from error
+
+
+@dataclass
+class Detector:
+    """Scorer plus threshold rule, and the threshold once it is chosen."""
+
+    name: str
+    scorer: Scorer
+    rule: ThresholdRule
+    threshold: Threshold | None = None
+
+    def choose(self, scores: FloatArray, abnormal: BoolArray) -> Threshold:
+        """Choose the threshold from validation scores.
+
+        The rule of a ``normal_only`` threshold is never handed anything but normals.
+
+        Raises:
+            RunError: when a score is not finite.
+        """
+        if not np.isfinite(scores).all():
+            raise RunError(f"The detector {self.name!r} gave a score that is not finite; lower the learning rate.")
+        if self.rule.supervision == "normal_only":
+            scores, abnormal = scores[~abnormal], abnormal[~abnormal]
+        value = self.rule.choose(scores, abnormal)
+        n_abnormal = int(abnormal.sum())
+        self.threshold = Threshold(
+            value, type(self.rule).__name__, self.rule.supervision, len(scores) - n_abnormal, n_abnormal
+        )
+        return self.threshold

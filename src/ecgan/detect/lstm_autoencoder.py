@@ -1,0 +1,85 @@
+"""A scorer that trains its own LSTM autoencoder after the fit, whatever the fitted model was."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from ecgan.errors import RunError
+from ecgan.losses import ErrorName, reconstruction_error
+from ecgan.networks.recurrent import LSTMAutoencoderNet
+from ecgan.types import Series
+
+
+class LSTMAutoencoderScorer:
+    """Reconstruction error of an LSTM autoencoder trained on the fold's training normals.
+
+    Args:
+        latent: size of the latent vector.
+        patch: samples folded into one LSTM step.
+        epochs: passes over the training normals; long training learns to reconstruct abnormal series too.
+        batch_size: series per step.
+        lr: learning rate of Adam.
+        error: ``l1`` or ``l2``, for training and score alike.
+    """
+
+    requires: ClassVar[tuple[type, ...]] = ()
+
+    def __init__(
+        self,
+        latent: int = 64,
+        patch: int = 10,
+        epochs: int = 20,
+        batch_size: int = 64,
+        lr: float = 1e-3,
+        error: ErrorName = "l1",
+    ) -> None:
+        self.latent, self.patch, self.epochs = latent, patch, epochs
+        self.batch_size, self.lr = batch_size, lr
+        self.error: ErrorName = error
+        self.network: LSTMAutoencoderNet | None = None
+
+    def fit(self, model: nn.Module, train: Series, device: torch.device) -> None:
+        """Train on normals.
+
+        Raises:
+            RunError: when the training diverges.
+        """
+        network = self._network(train.__getitems__([0]).x.shape).to(device).train()
+        optimizer = torch.optim.Adam(network.parameters(), lr=self.lr)
+        for epoch in range(self.epochs):
+            for positions in torch.split(torch.randperm(len(train)), self.batch_size):
+                x = train.__getitems__(positions.tolist()).x.to(device)
+                loss = reconstruction_error(x, network(x), self.error).mean()
+                optimizer.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                optimizer.step()
+            if not torch.isfinite(loss):
+                raise RunError(f"The LSTM autoencoder's loss is {loss.item()} in epoch {epoch}; lower scorer.lr.")
+        self.network = network.eval()
+
+    def score(self, model: nn.Module, x: Tensor) -> Tensor:
+        """Map (B, C, T) to (B,)."""
+        if self.network is None:
+            raise RuntimeError("the LSTM autoencoder scores before it was fitted")
+        return reconstruction_error(x, self.network(x), self.error)
+
+    def state(self) -> dict[str, Tensor]:
+        """Weights, and the sizes that they were made for."""
+        if self.network is None:
+            return {}
+        patches = self.network.patches
+        return {"sizes": torch.tensor([patches.channels, patches.seq_len]), **self.network.state_dict()}
+
+    def load_state(self, state: dict[str, Tensor], model: nn.Module, device: torch.device) -> None:
+        """Take the weights back."""
+        weights = dict(state)
+        channels, seq_len = weights.pop("sizes").tolist()
+        network = self._network(torch.Size([1, channels, seq_len]))
+        network.load_state_dict(weights)
+        self.network = network.to(device).eval()
+
+    def _network(self, shape: torch.Size) -> LSTMAutoencoderNet:
+        return LSTMAutoencoderNet(shape[1], shape[2], self.latent, self.patch)

@@ -1,0 +1,152 @@
+"""Scorers that need no training loop: the model's own reconstruction, and the trivial baselines."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ecgan.errors import ConfigError
+from ecgan.losses import ErrorName, reconstruction_error
+from ecgan.types import FloatArray, Reconstructs, Series
+
+CHUNK = 4096
+
+
+class Reconstruction:
+    """Mean error of the model's own reconstruction.
+
+    Args:
+        error: ``l1`` for mean absolute, ``l2`` for mean squared differences.
+    """
+
+    requires: ClassVar[tuple[type, ...]] = (Reconstructs,)
+
+    def __init__(self, error: ErrorName = "l1") -> None:
+        self.error: ErrorName = error
+
+    def fit(self, model: nn.Module, train: Series, device: torch.device) -> None:
+        """Nothing to fit: the model has been trained."""
+
+    def score(self, model: nn.Module, x: Tensor) -> Tensor:
+        """Map (B, C, T) to (B,)."""
+        assert isinstance(model, Reconstructs)  # noqa: S101 - checked when the config was composed
+        return reconstruction_error(x, model.reconstruct(x), self.error)
+
+    def state(self) -> dict[str, Tensor]:
+        """Nothing was learned."""
+        return {}
+
+    def load_state(self, state: dict[str, Tensor], model: nn.Module, device: torch.device) -> None:
+        """Nothing to take back."""
+
+
+class KNearest:
+    """Mean Euclidean distance to the k nearest training normals: the trivial baseline of every table.
+
+    Args:
+        k: number of neighbours.
+        max_train: training normals kept at most, drawn at random; bounds time and memory.
+
+    Source: Angiulli and Pizzuti (2002), Fast Outlier Detection in High Dimensional Spaces,
+    doi:10.1007/3-540-45681-3_2.
+    """
+
+    requires: ClassVar[tuple[type, ...]] = ()
+
+    def __init__(self, k: int = 5, max_train: int = 10_000) -> None:
+        if k < 1 or max_train < k:
+            raise ConfigError(f"knn needs 1 <= k <= max_train, not k={k} and max_train={max_train}.")
+        self.k, self.max_train = k, max_train
+
+    def fit(self, model: nn.Module, train: Series, device: torch.device) -> None:
+        """Keep the training normals, flattened.
+
+        Raises:
+            ConfigError: when there are fewer than k of them.
+        """
+        if len(train) < self.k:
+            raise ConfigError(f"knn asks for {self.k} neighbours of {len(train)} training normals; lower scorer.k.")
+        self._index(flattened(train, self.max_train).numpy())
+
+    def score(self, model: nn.Module, x: Tensor) -> Tensor:
+        """Map (B, C, T) to (B,)."""
+        distance, _ = self.neighbors.kneighbors(x.flatten(1).cpu().numpy())
+        return torch.from_numpy(distance.mean(1))
+
+    def state(self) -> dict[str, Tensor]:
+        """The kept training normals."""
+        return {"train": torch.from_numpy(self.train)}
+
+    def load_state(self, state: dict[str, Tensor], model: nn.Module, device: torch.device) -> None:
+        """Take the training normals back."""
+        self._index(state["train"].numpy())
+
+    def _index(self, train: FloatArray) -> None:
+        from sklearn.neighbors import NearestNeighbors
+
+        self.train = train
+        # trees do not help in a hundred dimensions
+        self.neighbors = NearestNeighbors(n_neighbors=self.k, algorithm="brute").fit(train)
+
+
+class PCAResidual:
+    """Squared residual after projection on the principal components of the training normals.
+
+    Args:
+        components: number of components, or (below 1) the share of variance that they explain.
+
+    Source: Jackson and Mudholkar (1979), Control Procedures for Residuals Associated With Principal Component
+    Analysis, doi:10.1080/00401706.1979.10489779.
+    """
+
+    requires: ClassVar[tuple[type, ...]] = ()
+
+    def __init__(self, components: int | float = 0.9) -> None:
+        if components <= 0:
+            raise ConfigError(f"pca.components is {components} but must be a count or a share of variance above 0.")
+        self.components = components
+        self.mean = self.axes = torch.empty(0)
+
+    def fit(self, model: nn.Module, train: Series, device: torch.device) -> None:
+        """Find the components.
+
+        Raises:
+            ConfigError: when more components are asked for than the series allow.
+        """
+        from sklearn.decomposition import PCA
+
+        x = flattened(train, len(train)).numpy().astype(np.float64)
+        wanted = int(self.components) if self.components >= 1 else float(self.components)
+        if wanted >= min(x.shape):
+            raise ConfigError(
+                f"pca asks for {wanted} components of {x.shape[0]} normals with {x.shape[1]} values; lower "
+                "detector.pca.scorer.components."
+            )
+        pca = PCA(wanted, svd_solver="full").fit(x)
+        self.mean = torch.from_numpy(pca.mean_).to(device)
+        self.axes = torch.from_numpy(pca.components_).to(device)
+
+    def score(self, model: nn.Module, x: Tensor) -> Tensor:
+        """Map (B, C, T) to (B,)."""
+        centred = x.flatten(1).to(self.mean.dtype) - self.mean
+        return (centred - centred @ self.axes.T @ self.axes).square().mean(1)
+
+    def state(self) -> dict[str, Tensor]:
+        """Mean and components."""
+        return {"mean": self.mean, "axes": self.axes}
+
+    def load_state(self, state: dict[str, Tensor], model: nn.Module, device: torch.device) -> None:
+        """Take mean and components back."""
+        self.mean, self.axes = state["mean"].to(device), state["axes"].to(device)
+
+
+def flattened(train: Series, at_most: int) -> Tensor:
+    """Load series as (n, C * T) float32; where there are more than ``at_most``, a random draw of them."""
+    positions = torch.arange(len(train))
+    if len(train) > at_most:
+        positions = torch.randperm(len(train))[:at_most].sort().values
+    pieces = [train.__getitems__(piece.tolist()).x.flatten(1) for piece in torch.split(positions, CHUNK)]
+    return torch.cat(pieces)

@@ -1,0 +1,43 @@
+"""Errors that a user can cause: one sentence that says what is wrong and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class EcganError(Exception):
+    """Base of all errors shown to the user without a traceback."""
+
+    exit_code = 1
+
+
+class ConfigError(EcganError):
+    """The configuration is wrong; nothing has been downloaded, computed or written."""
+
+    exit_code = 2
+
+
+class DataError(EcganError):
+    """Raw files, series or splits cannot be used as they are."""
+
+
+class RunError(EcganError):
+    """A run directory, checkpoint or training cannot be used or continued."""
+
+
+def did_you_mean(word: str, options: Iterable[str]) -> str:
+    """Name the nearest valid word, or all of them when none is near.
+
+    Args:
+        word: what the user wrote.
+        options: what would have been valid.
+
+    Returns:
+        Half a sentence such as ``did you mean 'latent'?``
+    """
+    known = sorted(set(options))
+    near = get_close_matches(word, known, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return "valid are " + ", ".join(known) if known else "nothing is valid there"

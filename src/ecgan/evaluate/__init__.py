@@ -1,0 +1,1 @@
+"""Metrics and figures: pure functions of predictions."""

@@ -1,0 +1,237 @@
+"""The only orchestration: from a checked config to a run directory, and detection on one that exists."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
+from rich.console import Console
+
+from ecgan import assembly, provenance, report
+from ecgan.config import build, plain, reconfigured
+from ecgan.data.folds import read_splits, write_splits
+from ecgan.data.store import Store
+from ecgan.errors import EcganError, RunError
+from ecgan.figures import draw_fold, draw_reconstructions
+from ecgan.files import read_json, sha256_of, write_json
+from ecgan.track.progress import FoldProgress
+from ecgan.types import Fold
+
+log = logging.getLogger(__name__)
+
+Summary = dict[str, dict[str, dict[str, float]]]
+SILENT = Console(quiet=True)
+
+
+def run(cfg: DictConfig, directory: Path, console: Console = SILENT) -> Summary:
+    """Execute a checked config: data, folds, training, detection, results.
+
+    Args:
+        cfg: from ``ecgan.config.compose``.
+        directory: the run directory; it must not hold a run yet.
+        console: where to show progress.
+
+    Returns:
+        The content of ``summary.json``.
+
+    Raises:
+        EcganError: when something is wrong that the user can mend; ``run.json`` then says ``failed``.
+    """
+    provenance.claim(directory)
+    with _recorded(directory):
+        if not (directory / ".hydra").exists():  # Hydra has written it already when it made the directory
+            (directory / ".hydra").mkdir()
+            OmegaConf.save(cfg, directory / ".hydra" / "config.yaml")
+        store = assembly.open_data(cfg)
+        folds = assembly.folds_of(cfg, store)
+        chosen = assembly.chosen_folds(folds, cfg.split.only)
+        known = {"n_series": len(store), "groups_known": store.group is not None}
+        sha256 = write_splits(directory / "splits.json", folds, known, plain(cfg.split))
+        provenance.record(
+            directory,
+            dataset=_about(cfg, store),
+            seed=cfg.seed,
+            splits=sha256,
+            detectors=list(cfg.detector or {}),
+        )
+        for fold in chosen:
+            title = f"fold {fold.number} of {len(folds)}" if len(folds) > 1 else "training"
+            with assembly.quiet():
+                run_fold(cfg, store, fold, directory, console, title)
+        return report.write(directory)
+
+
+def run_fold(
+    cfg: DictConfig,
+    store: Store,
+    fold: Fold,
+    run_directory: Path,
+    console: Console = SILENT,
+    title: str = "training",
+) -> None:
+    """Train one fold, choose thresholds on its validation part, score its test part.
+
+    The result depends on the config, the store and the fold, never on which folds ran before.
+    """
+    directory = run_directory / f"fold_{fold.number}"
+    seed = assembly.seed_fold(cfg.seed, fold.number, cfg.trainer.threads)
+    data = assembly.data_module(cfg, store, fold, seed)
+    write_json(directory / "transform.json", {"transform": cfg.transform._target_, **data.transform.state()})
+    model = build(cfg.model, spec=data.spec)
+    best = ModelCheckpoint(
+        directory / "checkpoints", "best", model.monitor, save_last=True, enable_version_counter=False
+    )
+    callbacks: list[pl.Callback] = [best, assembly.detection(cfg, data, directory / "detection", seed)]
+    if cfg.trainer.patience is not None:
+        callbacks.append(EarlyStopping(model.monitor, patience=cfg.trainer.patience))
+    if cfg.trainer.progress_bar:
+        callbacks.append(FoldProgress(title, console, model.monitor))
+    trainer = assembly.trainer(cfg, directory, callbacks, record=True)
+    trainer.fit(model, data)
+    _refuse_divergence(best, model)
+    trainer.validate(model, data, ckpt_path=best.best_model_path, verbose=False)
+    trainer.test(model, data, ckpt_path=best.best_model_path, verbose=False)
+    for logger in trainer.loggers:
+        logger.save()
+    device, threads = str(trainer.strategy.root_device), torch.get_num_threads()
+    _record_fold(run_directory, directory, seed=seed, device=device, threads=threads)
+    log.info("%s: best weights %s, validation loss %s", directory.name, best.best_model_path, best.best_model_score)
+    if cfg.trainer.figures:
+        classes = store.manifest["classes"]
+        draw_fold(directory, classes)
+        draw_reconstructions(model, data.part(fold.test), store.label[fold.test], directory, classes)
+
+
+def redetect(
+    run_directory: Path, overrides: Sequence[str] = (), out: Path | None = None, console: Console = SILENT
+) -> Path:
+    """Score a finished run again, with its weights and splits, with its own or with other detectors.
+
+    Args:
+        run_directory: of a finished run.
+        overrides: such as ``detector=knn`` or ``threshold=max_f1``; without any, all is as it was.
+        out: where to write; ``<run>/detections/<n>`` by default. The run itself is never changed.
+        console: where to say what was found.
+
+    Returns:
+        Directory with ``fold_<k>/detection/…``, ``results.csv`` and ``summary.json``.
+
+    Raises:
+        RunError: when the directory is no finished run, or its weights, splits or data are not those of the run.
+    """
+    facts = provenance.read_run(run_directory)
+    if facts.get("status") != "finished":
+        raise RunError(f"{run_directory} is not finished (status: {facts.get('status')}); train it again first.")
+    cfg = reconfigured(run_directory / ".hydra" / "config.yaml", Path(facts["cwd"]), overrides)
+    store = assembly.open_data(cfg)
+    if store.manifest["hash"] != facts["dataset"]["hash"]:
+        raise RunError("The data differ from those of the run (another raw file or preprocessing); restore them.")
+    folds, _ = read_splits(run_directory / "splits.json")
+    out = out or _next_free(run_directory / "detections")
+    for name, entry in facts["folds"].items():
+        with assembly.quiet():
+            _redetect_fold(cfg, store, folds[int(name.removeprefix("fold_"))], run_directory, out, entry)
+        console.print(f"{name}: scored")
+    provenance.record_detection(out, run_directory, list(cfg.detector or {}))
+    report.write(out)
+    return out
+
+
+def reproduced(run_directory: Path, out: Path) -> dict[str, bool]:
+    """For each prediction file that both have: whether the two are equal byte for byte."""
+    pattern = "fold_*/detection/*/predictions.csv"
+    pairs = {file.relative_to(out): run_directory / file.relative_to(out) for file in sorted(out.glob(pattern))}
+    return {
+        str(name.parent): (out / name).read_bytes() == original.read_bytes()
+        for name, original in pairs.items()
+        if original.is_file()
+    }
+
+
+def _redetect_fold(
+    cfg: DictConfig, store: Store, fold: Fold, run_directory: Path, out: Path, entry: dict[str, Any]
+) -> None:
+    original = run_directory / f"fold_{fold.number}"
+    weights = original / "checkpoints" / "best.ckpt"
+    if not weights.is_file() or sha256_of(weights) != entry["weights"]:
+        raise RunError(f"{weights} is missing or damaged (its checksum is not the one in run.json); train again.")
+    seed = assembly.seed_fold(cfg.seed, fold.number, cfg.trainer.threads)
+    data = assembly.data_module(cfg, store, fold, seed)
+    learned = {"transform": cfg.transform._target_, **data.transform.state()}
+    if learned != read_json(original / "transform.json"):
+        raise RunError(f"{original / 'transform.json'} is not what the training part gives; data or file were changed.")
+    model = build(cfg.model, spec=data.spec)
+    saved = OmegaConf.load(run_directory / ".hydra" / "config.yaml")
+    same = [name for name, node in cfg.detector.items() if _same_scorer(node, saved.detector.get(name))]
+    fitted = {name: original / "detection" / name for name in same}
+    directory = out / original.name
+    callback = assembly.detection(cfg, data, directory / "detection", seed, fitted)
+    trainer = assembly.trainer(cfg, directory, [callback], record=False)
+    trainer.validate(model, data, ckpt_path=str(weights), verbose=False)
+    trainer.test(model, data, ckpt_path=str(weights), verbose=False)
+
+
+def _same_scorer(node: DictConfig, saved: DictConfig | None) -> bool:
+    return saved is not None and plain(node.scorer) == plain(saved.scorer)
+
+
+def _refuse_divergence(best: ModelCheckpoint, model: pl.LightningModule) -> None:
+    score = best.best_model_score
+    if score is None or not torch.isfinite(score) or not best.best_model_path:
+        raise RunError(
+            f"The training of {type(model).__name__} diverged: the best {best.monitor} is {score}; "
+            "lower model.optimizer.lr or use another transform."
+        )
+
+
+def _record_fold(run_directory: Path, directory: Path, **facts: Any) -> None:
+    folds = provenance.read_facts(run_directory).get("folds", {})
+    folds[directory.name] = {"weights": sha256_of(directory / "checkpoints" / "best.ckpt"), **facts}
+    provenance.record(run_directory, folds=folds)
+
+
+def _about(cfg: DictConfig, store: Store) -> dict[str, Any]:
+    keys = ("name", "hash", "raw", "classes", "counts", "unit", "fs_hz", "groups_known")
+    about = {key: store.manifest[key] for key in keys}
+    return about | {
+        "shape": list(store.data.shape),
+        "arrays": store.manifest["arrays"],
+        "groups_kept_apart": store.group is not None and cfg.split.group,
+    }
+
+
+def _next_free(folder: Path) -> Path:
+    number = 1
+    while (folder / f"{number:03d}").exists():
+        number += 1
+    return folder / f"{number:03d}"
+
+
+@contextmanager
+def _recorded(directory: Path) -> Iterator[None]:
+    """Log to ``ecgan.log`` and write into ``run.json`` how the block ended."""
+    handler = logging.FileHandler(directory / "ecgan.log", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logger = logging.getLogger("ecgan")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+        provenance.finish(directory, "finished")
+    except (KeyboardInterrupt, SystemExit) as error:
+        provenance.finish(directory, "interrupted", error)
+        raise
+    except BaseException as error:
+        logger.log(logging.ERROR, "%s", error, exc_info=not isinstance(error, EcganError))
+        provenance.finish(directory, "failed", error)
+        raise
+    finally:
+        logger.removeHandler(handler)
+        handler.close()

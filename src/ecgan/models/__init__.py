@@ -1,0 +1,1 @@
+"""LightningModules: the training rule around a network. No Hydra here."""

@@ -1,0 +1,1 @@
+"""Pure torch modules: no training rule, no Lightning."""

@@ -1,0 +1,146 @@
+"""Nodes with ``_target_``: which classes a config may name, and which keys and types their constructors take."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import types
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from ecgan.errors import ConfigError, did_you_mean
+from ecgan.plugins import trusted_packages
+
+TARGET, PARTIAL = "_target_", "_partial_"
+TRUSTED = ("ecgan", "torch.optim", "pytorch_lightning.loggers", "pytorch_lightning.callbacks")
+RUNTIME = frozenset({"spec"})
+"""Constructor arguments that the program supplies and no file may set."""
+
+
+def locate(target: str) -> type:
+    """Import the class that ``target`` names, if it is one that a config may name.
+
+    A run directory is something that people send each other, so a config must not be able to call anything but the
+    suite's own classes, torch's optimizers and schedulers, Lightning's loggers and callbacks, and installed plug-ins.
+
+    Raises:
+        ConfigError: when the class is not on that list or does not exist.
+    """
+    allowed = (*TRUSTED, *trusted_packages())
+    if not isinstance(target, str) or not _within(target, allowed):
+        raise ConfigError(
+            f"The config names {target!r}, which is outside the allowed packages ({', '.join(allowed)}); "
+            "remove it, or install the plug-in that it belongs to."
+        )
+    module_name, _, name = target.rpartition(".")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"There is no module {error.name!r}, which the config names in {target!r}.") from error
+    found = getattr(module, name, None)
+    # an attribute may be something that the module merely imported, such as os
+    if not inspect.isclass(found) or not _within(f"{found.__module__}.{found.__qualname__}", allowed):
+        classes = [key for key, value in vars(module).items() if inspect.isclass(value)]
+        raise ConfigError(f"{module_name} has no class {name!r} that a config may name; {did_you_mean(name, classes)}")
+    return found
+
+
+def check_node(node: Any, where: str) -> None:
+    """Check a node and all nodes inside it against the constructors that they name.
+
+    Args:
+        node: plain containers, resolved.
+        where: dotted place in the config, for the message.
+
+    Raises:
+        ConfigError: naming the wrong key, the class and the nearest valid key.
+    """
+    if isinstance(node, Mapping):
+        if TARGET in node:
+            _check_call(node, where)
+        for key, value in node.items():
+            check_node(value, f"{where}.{key}")
+    elif isinstance(node, Sequence) and not isinstance(node, str):
+        for i, value in enumerate(node):
+            check_node(value, f"{where}[{i}]")
+
+
+def _check_call(node: Mapping[str, Any], where: str) -> None:
+    cls = locate(node[TARGET])
+    hints = get_type_hints(inspect.getattr_static(cls, "__init__"))
+    parameters = dict(inspect.signature(cls).parameters)
+    free = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    settable = {
+        name
+        for name, parameter in parameters.items()
+        if name not in RUNTIME and parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
+    }
+    for key, value in node.items():
+        if key in (TARGET, PARTIAL):
+            continue
+        if key not in settable and not free:
+            hint = did_you_mean(str(key), settable)
+            raise ConfigError(f"{where} has no setting {key!r} ({cls.__name__} does not take it); {hint}")
+        if key in hints and not conforms(value, hints[key]):
+            raise ConfigError(
+                f"{where}.{key} is {value!r} but {cls.__name__} takes {describe(hints[key])}; correct the value."
+            )
+    missing = [name for name in settable if name not in node and parameters[name].default is inspect.Parameter.empty]
+    if missing and not node.get(PARTIAL):
+        raise ConfigError(f"{where} lacks {missing[0]!r}, which {cls.__name__} needs; set {where}.{missing[0]}=….")
+
+
+def conforms(value: Any, hint: Any) -> bool:
+    """Tell whether a plain value fits a type annotation; nested nodes and unknown annotations fit anything."""
+    if isinstance(value, Mapping) and TARGET in value:
+        return hint not in (int, float, bool, str)
+    origin, args = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return value in args
+    if origin in (Union, types.UnionType):
+        return any(conforms(value, arg) for arg in args)
+    if origin in (list, tuple):
+        return isinstance(value, Sequence) and not isinstance(value, str) and _items_conform(value, origin, args)
+    if hint in _PLAIN:
+        return _PLAIN[hint](value)
+    return True
+
+
+def describe(hint: Any) -> str:
+    """Name a type as a user would."""
+    origin, args = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return " or ".join(repr(arg) for arg in args)
+    if origin in (Union, types.UnionType):
+        return " or ".join(describe(arg) for arg in args)
+    names = {
+        int: "a whole number",
+        float: "a number",
+        bool: "true or false",
+        str: "text",
+        types.NoneType: "null",
+    }
+    return names.get(hint, str(hint))
+
+
+_PLAIN = {
+    int: lambda value: isinstance(value, int) and not isinstance(value, bool),
+    float: lambda value: isinstance(value, (int, float)) and not isinstance(value, bool),
+    bool: lambda value: isinstance(value, bool),
+    str: lambda value: isinstance(value, str),
+    Path: lambda value: isinstance(value, str),
+    types.NoneType: lambda value: value is None,
+}
+
+
+def _items_conform(value: Sequence[Any], origin: Any, args: tuple[Any, ...]) -> bool:
+    if not args:
+        return True
+    if origin is tuple and args[-1] is not Ellipsis:
+        return len(value) == len(args) and all(conforms(v, arg) for v, arg in zip(value, args, strict=True))
+    return all(conforms(item, args[0]) for item in value)
+
+
+def _within(target: str, packages: Sequence[str]) -> bool:
+    return any(target.startswith(f"{package}.") for package in packages)

@@ -1,0 +1,1 @@
+"""Preprocessing steps: pure functions from recordings to recordings, stored once."""

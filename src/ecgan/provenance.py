@@ -1,0 +1,131 @@
+"""``run.json``: what ran, on what, with which versions, and how it ended."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal
+
+from ecgan.errors import RunError
+from ecgan.files import explain_os_error, read_json, write_json
+
+Status = Literal["running", "finished", "failed", "interrupted"]
+PACKAGES = (
+    "ecgan",
+    "torch",
+    "pytorch-lightning",
+    "hydra-core",
+    "omegaconf",
+    "numpy",
+    "pandas",
+    "scikit-learn",
+    "scipy",
+)
+
+
+def claim(directory: Path) -> None:
+    """Create the run directory and its ``run.json``, or refuse a directory that is taken.
+
+    Raises:
+        RunError: when the directory cannot be written or another run owns it.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with (directory / "run.json").open("x", encoding="utf-8") as stream:
+            stream.write("{}\n")
+    except FileExistsError as error:
+        raise RunError(f"{directory} already holds a run; choose another directory.") from error
+    except OSError as error:
+        raise RunError(explain_os_error(error, directory)) from error
+    write_json(directory / "run.json", {"status": "running", "started": _now(), **_surroundings()})
+
+
+def record(directory: Path, **facts: Any) -> None:
+    """Add facts to ``run.json``."""
+    path = directory / "run.json"
+    write_json(path, read_facts(directory) | facts)
+
+
+def finish(directory: Path, status: Status, error: BaseException | None = None) -> None:
+    """Write how the run ended."""
+    facts: dict[str, Any] = {"status": status, "ended": _now()}
+    if error is not None:
+        facts["error"] = f"{type(error).__name__}: {error}"
+    record(directory, **facts)
+
+
+def read_run(directory: Path) -> dict[str, Any]:
+    """Read ``run.json``.
+
+    Raises:
+        RunError: when the directory is no run.
+    """
+    if not (directory / "run.json").is_file() or not (directory / ".hydra" / "config.yaml").is_file():
+        raise RunError(f"{directory} is no run directory; name one that ecgan-train printed, with run.json in it.")
+    return read_facts(directory)
+
+
+def record_detection(directory: Path, run_directory: Path, detectors: list[str]) -> None:
+    """Write a ``run.json`` for a later detection: what of the original still holds, and when and where it ran."""
+    kept = {key: value for key, value in read_facts(run_directory).items() if key in ("dataset", "seed", "splits")}
+    facts = {"status": "finished", "detection_of": str(run_directory.resolve()), "ended": _now(), **kept}
+    facts["detectors"] = detectors
+    write_json(directory / "run.json", facts | _surroundings())
+
+
+def read_facts(directory: Path) -> dict[str, Any]:
+    """Read ``run.json`` of a directory that is known to be a run."""
+    facts: dict[str, Any] = read_json(directory / "run.json")
+    return facts
+
+
+def _surroundings() -> dict[str, Any]:
+    return {
+        "command": shlex.join(sys.argv),
+        "cwd": str(Path.cwd()),
+        "host": platform.node(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpu_count": os.cpu_count(),
+        "versions": {name: _version(name) for name in PACKAGES},
+        "git": _git_state(Path(__file__).parent),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _git_state(place: Path) -> dict[str, Any] | None:
+    """Commit of the checkout that the package runs from; None when it was installed from a wheel."""
+    if not (place.parents[1] / ".git").exists():
+        return None
+    try:
+        commit = _git(place, "rev-parse", "HEAD")
+        return {"commit": commit.strip(), "dirty": bool(_git(place, "status", "--porcelain").strip())}
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _git(place: Path, *arguments: str) -> str:
+    done = subprocess.run(  # noqa: S603 - fixed arguments
+        ["git", "-C", str(place), *arguments],  # noqa: S607
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=10,
+    )
+    return done.stdout
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

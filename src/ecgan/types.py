@@ -1,0 +1,233 @@
+"""The types that every room of the house shares: no Hydra and no Lightning down here.
+
+Shapes are always ``(batch, channels, time)``; label 0 is normal; a larger score is more abnormal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from ecgan.errors import DataError
+
+FloatArray = npt.NDArray[np.floating[Any]]
+IntArray = npt.NDArray[np.integer[Any]]
+BoolArray = npt.NDArray[np.bool_]
+
+Supervision = Literal["normal_only", "val_labelled", "oracle"]
+"""What a threshold has seen: normal series only, labelled validation series, or the test part (an upper bound)."""
+
+TRAIN, VAL, TEST = 0, 1, 2
+"""Values of ``Recordings.part``: the partition that the source itself prescribes."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataSpec:
+    """All that a model may know about the data; no model file holds a size.
+
+    Attributes:
+        seq_len: samples per series.
+        channels: channels (leads, sensors) per series.
+        n_classes: number of classes, the normal one included.
+        fs_hz: sampling rate, or None where it is undefined (for example after LTTB).
+        value_range: range of the transformed training series, or None where it is unbounded.
+    """
+
+    seq_len: int
+    channels: int
+    n_classes: int
+    fs_hz: float | None = None
+    value_range: tuple[float, float] | None = None
+
+
+class Batch(NamedTuple):
+    """What a data loader yields: x (B, C, T) float32, y (B,) int64, index (B,) int64 into the store."""
+
+    x: Tensor
+    y: Tensor
+    index: Tensor  # type: ignore[assignment] # hides tuple.index, which nobody calls on a batch
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Three disjoint sets of indices into a store.
+
+    Raises:
+        DataError: when two parts share an index, or one part repeats one.
+    """
+
+    number: int
+    train: IntArray
+    val: IntArray
+    test: IntArray
+
+    def __post_init__(self) -> None:
+        together = np.concatenate([self.train, self.val, self.test])
+        if np.unique(together).size != together.size:
+            raise DataError(f"Fold {self.number} uses a series twice; its parts must be disjoint.")
+
+    def check(self, n_series: int) -> Fold:
+        """Return the fold if all indices lie in ``[0, n_series)`` and no part is empty."""
+        for name in ("train", "val", "test"):
+            part = getattr(self, name)
+            if part.size == 0:
+                raise DataError(f"Fold {self.number} has an empty {name} part; use more series or other sizes.")
+            if part.min() < 0 or part.max() >= n_series:
+                raise DataError(f"Fold {self.number} names a series in {name} that the data set does not have.")
+        return self
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """What goes into and comes out of every preprocessing step.
+
+    Attributes:
+        x: (N, C, T), or a list of (C, T) where lengths differ.
+        y: (N,) class of each series, 0 is normal.
+        fs_hz: sampling rate, None where undefined.
+        unit: unit of x, such as ``mV``; ``1`` where it has none.
+        group: (N,) patient or record of each series, None if the source does not tell.
+        part: (N,) the source's own partition (TRAIN, VAL, TEST), None if it has none.
+    """
+
+    x: FloatArray | list[FloatArray]
+    y: IntArray
+    fs_hz: float | None
+    unit: str
+    group: IntArray | None = None
+    part: IntArray | None = None
+
+    def with_series(self, x: FloatArray | list[FloatArray], fs_hz: float | None) -> Recordings:
+        """Copy with other series in the same order."""
+        return replace(self, x=x, fs_hz=fs_hz)
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """A raw file: its name below ``<dataset>/raw``, where it comes from, and its sha256 if known.
+
+    ``members`` names the files that an archive holds and that serve instead of it when they lie there already.
+    """
+
+    name: str
+    url: str | None = None
+    sha256: str | None = None
+    members: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Source(Protocol):
+    """What knows where one data set comes from and how to read its raw files."""
+
+    @property
+    def name(self) -> str:
+        """Name of the data set and of its folder below ``data/``."""
+
+    @property
+    def version(self) -> str:
+        """Changes when ``read`` gives other arrays from the same raw files."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes; the first is normal. Known after ``read`` where the files tell."""
+
+    @property
+    def files(self) -> tuple[RemoteFile, ...]:
+        """Raw files that ``read`` needs."""
+
+    def read(self, raw: Path) -> Iterator[Recordings]:
+        """Read the raw folder in chunks that fit into memory."""
+
+
+class Step(Protocol):
+    """A preprocessing step: pure, one chunk of recordings to another."""
+
+    def __call__(self, recordings: Recordings) -> Recordings:
+        """Return new recordings; the argument stays as it is."""
+
+
+class Series(Protocol):
+    """Transformed series of one part of a fold, by position."""
+
+    def __len__(self) -> int:
+        """Count the series."""
+
+    def __getitems__(self, positions: list[int]) -> Batch:
+        """Return the series at these positions as one batch."""
+
+
+@runtime_checkable
+class Reconstructs(Protocol):
+    """A model that maps series to their reconstruction."""
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """Map (B, C, T) to (B, C, T)."""
+
+
+@runtime_checkable
+class Encodes(Protocol):
+    """A model that maps series to latent vectors."""
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Map (B, C, T) to (B, latent)."""
+
+
+@runtime_checkable
+class Samples(Protocol):
+    """A model that generates series."""
+
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        """Draw (n, C, T)."""
+
+
+@runtime_checkable
+class Discriminates(Protocol):
+    """A model with a critic."""
+
+    def discriminate(self, x: Tensor) -> Tensor:
+        """Map (B, C, T) to (B,) logits, larger = more like training data."""
+
+    def features(self, x: Tensor) -> Tensor:
+        """Map (B, C, T) to (B, F): the critic's last hidden layer."""
+
+
+@runtime_checkable
+class Classifies(Protocol):
+    """A model that gives a score per class."""
+
+    def classify(self, x: Tensor) -> Tensor:
+        """Map (B, C, T) to (B, n_classes) logits."""
+
+
+class Scorer(Protocol):
+    """Series to anomaly score. Whatever is fitted sees the fold's training normals only."""
+
+    requires: tuple[type, ...]
+
+    def fit(self, model: torch.nn.Module, train: Series, device: torch.device) -> None:
+        """Fit on the training normals; do nothing where there is nothing to fit."""
+
+    def score(self, model: torch.nn.Module, x: Tensor) -> Tensor:
+        """Map (B, C, T) to (B,) scores, larger = more abnormal."""
+
+    def state(self) -> dict[str, Tensor]:
+        """What ``fit`` learned, as tensors; empty where nothing was."""
+
+    def load_state(self, state: dict[str, Tensor], model: torch.nn.Module, device: torch.device) -> None:
+        """Take back what ``state`` gave."""
+
+
+class ThresholdRule(Protocol):
+    """Chooses the score above which a series is called abnormal, from validation scores."""
+
+    supervision: Supervision
+
+    def choose(self, scores: FloatArray, abnormal: BoolArray) -> float:
+        """Choose from (N,) float64 validation scores and (N,) true where abnormal."""

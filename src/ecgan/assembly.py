@@ -14,6 +14,7 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
 from pytorch_lightning.loggers import CSVLogger
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from ecgan.config import build, plain
 from ecgan.data.datamodule import DataModule
@@ -56,7 +57,7 @@ def folds_of(cfg: DictConfig, store: Store) -> list[Fold]:
     """Make the folds that the config asks for."""
     names = {field.name for field in fields(SplitPlan)}
     plan = SplitPlan(**{name: value for name, value in plain(cfg.split).items() if name in names})
-    return make_folds(store.label, store.group, store.part, plan, cfg.seed)
+    return make_folds(store.label, store.group, store.part, plan, cfg.split.seed)
 
 
 def chosen_folds(folds: Sequence[Fold], only: Sequence[int] | None) -> list[Fold]:
@@ -108,22 +109,25 @@ def trainer(cfg: DictConfig, directory: Path, callbacks: list[pl.Callback], reco
     """
     settings = cfg.trainer
     limit = settings.limit_train_batches
-    return pl.Trainer(
-        max_epochs=settings.max_epochs,
-        accelerator=settings.accelerator,
-        devices=settings.devices,
-        precision=settings.precision,
-        deterministic=settings.deterministic,
-        limit_train_batches=limit if limit <= 1 else int(limit),
-        callbacks=callbacks,
-        logger=CSVLogger(directory, name="", version="lightning") if record else False,
-        default_root_dir=directory,
-        inference_mode=False,  # scorers may search with gradients in validate and test
-        num_sanity_val_steps=0,
-        enable_checkpointing=record,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
+    try:
+        return pl.Trainer(
+            max_epochs=settings.max_epochs,
+            accelerator=settings.accelerator,
+            devices=settings.devices,
+            precision=settings.precision,
+            deterministic=settings.deterministic,
+            limit_train_batches=limit if limit <= 1 else int(limit),
+            callbacks=callbacks,
+            logger=CSVLogger(directory, name="", version="lightning") if record else False,
+            default_root_dir=directory,
+            inference_mode=False,  # scorers may search with gradients in validate and test
+            num_sanity_val_steps=0,
+            enable_checkpointing=record,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+    except (MisconfigurationException, ValueError) as error:
+        raise ConfigError(f"This machine or Lightning refuses the section trainer: {error} Change trainer.*.") from error
 
 
 def seed_fold(seed: int, number: int, threads: int | None) -> int:
@@ -145,6 +149,8 @@ def quiet() -> Iterator[None]:
         # everything is in memory already, so worker processes would only cost time
         warnings.filterwarnings("ignore", message=".*does not have many workers")
         warnings.filterwarnings("ignore", message=".*number of training batches")
+        # a later detection needs the weights, not the bookkeeping of the training
+        warnings.filterwarnings("ignore", message=".*callbacks used to create the checkpoint")
         # Lightning with the newest torch; nothing a user can change
         warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated")
         try:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ecgan.errors import ConfigError, EcganError
-from ecgan.usage import USAGE, wants_help
+from ecgan.errors import ConfigError, EcganError, did_you_mean
+from ecgan.usage import USAGE, conf_dir, wants_help
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 INTERRUPTED = 130
+FLAGS = {"-m": 0, "--multirun": 0, "-c": 1, "--cfg": 1, "--resolve": 0, "-p": 1, "--package": 1, "-i": 1, "--info": 1}
+FLAGS |= {"--hydra-help": 0, "--version": 0}
+"""Hydra's flags that are of use here, and how many values each takes."""
 
 
 def train() -> None:
@@ -59,19 +64,25 @@ def _guarded(name: str, command: Callable[[list[str]], None]) -> None:
 
 
 def _sentence(error: Exception) -> tuple[str, int]:
+    """What to tell the user, on one line, and the exit code."""
+    sentence, code = _told(error)
+    return " ".join(line.strip() for line in sentence.splitlines()), code
+
+
+def _told(error: Exception) -> tuple[str, int]:
     if isinstance(error, EcganError):
         return str(error), error.exit_code
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
     from ecgan.config import TrainConfig
-    from ecgan.explain import explain
+    from ecgan.explain import explain, refuses_a_group
     from ecgan.files import explain_os_error
 
-    if isinstance(error, (HydraException, OmegaConfBaseException)):
+    if isinstance(error, (HydraException, OmegaConfBaseException)) or refuses_a_group(error):
         return explain(error, TrainConfig.__dataclass_fields__), ConfigError.exit_code
     if isinstance(error, OSError):
-        return explain_os_error(error, Path(error.filename or ".")), EcganError.exit_code
+        return explain_os_error(error, Path(error.filename or Path.cwd())), EcganError.exit_code
     return (
         f"unexpected {type(error).__name__}: {error} (HYDRA_FULL_ERROR=1 shows where; please report it)",
         EcganError.exit_code,
@@ -81,28 +92,74 @@ def _sentence(error: Exception) -> tuple[str, int]:
 def _train(arguments: list[str]) -> None:
     import hydra
 
-    from ecgan.config import register, register_file, searched
-    from ecgan.usage import conf_dir
+    from ecgan.config import compose, register, register_file, searched
 
+    file, rest = _file_first(arguments)
+    words = [*_flags_first(rest), *searched()]
+    if not any(word.startswith(("-", "hydra.mode")) for word in words):
+        compose(rest, file)  # Hydra makes the run's folder before it calls us; a wrong config shall leave none
     register()
-    name = "train"
-    if arguments and arguments[0].endswith((".yml", ".yaml")) and "=" not in arguments[0]:
-        name = register_file(Path(arguments.pop(0)))
-    sys.argv = [sys.argv[0], *searched(), *arguments]
-    # Hydra would print a traceback and exit by itself; errors are explained one level up, and a failed job of a
-    # sweep does not end the sweep
-    os.environ["HYDRA_FULL_ERROR"] = "1"
+    name = "train" if file is None else register_file(file, rest)
+    given = list(sys.argv)
     failures: list[Exception] = []
 
     def job(cfg: DictConfig) -> None:
+        sys.argv = given  # what run.json records as the command
         try:
             _train_one(cfg)
         except Exception as error:
-            failures.append(error)
+            failures.append(error)  # a failed job does not end a sweep
+            _tell_of_sweep(error)
 
-    hydra.main(config_path=str(conf_dir()), config_name=name, version_base="1.3")(job)()
+    with _seen_by_hydra([given[0], *words]):
+        hydra.main(config_path=str(conf_dir()), config_name=name, version_base="1.3")(job)()
     if failures:
         raise failures[0]
+
+
+def _tell_of_sweep(error: Exception) -> None:
+    """Say at once which job of a sweep failed; the error of a single run is told when the command ends."""
+    from hydra.core.hydra_config import HydraConfig
+
+    cfg = HydraConfig.get()
+    if cfg.mode is not None and cfg.mode.name == "MULTIRUN":
+        which = ", ".join(cfg.overrides.task)
+        print(f"ecgan-train: job {cfg.job.num} ({which}): {_sentence(error)[0]}", file=sys.stderr)
+
+
+def _flags_first(arguments: list[str]) -> list[str]:
+    """Put flags before settings, since Hydra's parser takes all settings in one piece.
+
+    Raises:
+        ConfigError: when Hydra does not know a flag.
+    """
+    flags: list[str] = []
+    settings: list[str] = []
+    rest = iter(arguments)
+    for argument in rest:
+        flag, mark, _ = argument.partition("=")
+        if not argument.startswith("-"):
+            settings.append(argument)
+        elif flag not in FLAGS:
+            raise ConfigError(f"There is no flag {flag}; {did_you_mean(flag, FLAGS)}")
+        else:
+            flags += [argument] if mark else [argument, *islice(rest, FLAGS[flag])]
+    return [*flags, *settings]
+
+
+@contextmanager
+def _seen_by_hydra(argv: list[str]) -> Iterator[None]:
+    """Hand Hydra its arguments, and its errors to us: it would print tracebacks and exit by itself."""
+    before, full = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
+    sys.argv, os.environ["HYDRA_FULL_ERROR"] = argv, "1"
+    try:
+        yield
+    finally:
+        sys.argv = before
+        if full is None:
+            del os.environ["HYDRA_FULL_ERROR"]
+        else:
+            os.environ["HYDRA_FULL_ERROR"] = full
 
 
 def _train_one(cfg: DictConfig) -> None:
@@ -112,12 +169,13 @@ def _train_one(cfg: DictConfig) -> None:
     from ecgan import report
     from ecgan.config import checked
 
-    checked(cfg)  # before anything heavy is imported, downloaded or written
+    hydra_cfg = HydraConfig.get()
+    directory = Path(hydra_cfg.runtime.output_dir)
+    cfg = checked(cfg)
     from ecgan.experiment import run
 
-    directory = Path(HydraConfig.get().runtime.output_dir)
     console = Console()
-    run(cfg, directory, console)
+    run(cfg, directory, console, {"overrides": hydra_cfg.overrides.task, "hydra": {"hydra": hydra_cfg}})
     console.print(report.table(directory))
     console.print(f"Run directory: {directory}", soft_wrap=True)
 
@@ -155,6 +213,6 @@ def _detect(arguments: list[str]) -> None:
 
 
 def _file_first(arguments: list[str]) -> tuple[Path | None, list[str]]:
-    if arguments and "=" not in arguments[0] and not arguments[0].startswith("-"):
+    if arguments and "=" not in arguments[0] and not arguments[0].startswith(("-", "~")):
         return Path(arguments[0]), arguments[1:]
     return None, arguments

@@ -10,11 +10,12 @@ from typing import Any
 from hydra.errors import HydraException
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
-from ecgan.errors import ConfigError
-from ecgan.explain import explain
-from ecgan.nodes import TARGET, check_node, locate
+from ecgan import userfile
+from ecgan.checks import check_content
+from ecgan.errors import ConfigError, did_you_mean
+from ecgan.explain import explain, first_line
+from ecgan.nodes import TARGET
 from ecgan.plugins import search_path
 from ecgan.usage import conf_dir
 
@@ -49,6 +50,7 @@ class SplitConfig:
     train_on: str = "normal"
     group: bool = True
     path: str | None = None
+    seed: int = 0
     only: list[int] | None = None
 
 
@@ -103,12 +105,9 @@ class TrainConfig:
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
 
 
-CHOICES: dict[str, tuple[str, ...]] = {
-    "split.method": ("holdout", "kfold", "official", "from_file"),
-    "split.test": ("fixed", "rotate"),
-    "split.abnormal": ("stratify", "test"),
-    "split.train_on": ("normal", "all"),
-}
+USER_FILE = "_file_"
+REDETECTED = ("detector", "threshold", "data", "trainer", "paths", "seed")
+"""Sections that a later detection may set; the others are the run's, since its weights and folds belong to them."""
 
 
 def register() -> None:
@@ -118,31 +117,20 @@ def register() -> None:
     ConfigStore.instance().store(name="schema", node=TrainConfig)
 
 
-def register_file(path: Path) -> str:
+def register_file(path: Path, overrides: Sequence[str] = ()) -> str:
     """Make a user's YAML file known to Hydra as a primary config and return its name.
 
-    A file without a defaults list, such as a run's ``.hydra/config.yaml``, is complete in itself: it is checked
-    against the schema and completed with nothing but Hydra's own settings.
+    Args:
+        path: the file, see ``ecgan.userfile.load``.
+        overrides: settings of the command line; groups that they choose replace the file's sections.
 
     Raises:
-        ConfigError: when the file is missing or no YAML mapping.
+        ConfigError: when the file is missing or no valid config file.
     """
     from hydra.core.config_store import ConfigStore
 
-    if not path.is_file():
-        raise ConfigError(f"There is no file {path}; write one with ecgan-init, or give settings as key=value.")
-    try:
-        content = OmegaConf.load(path)
-    except (YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not valid YAML ({str(error).splitlines()[0]}); correct the file.") from error
-    if not isinstance(content, DictConfig):
-        raise ConfigError(f"{path} holds no settings; write a file with ecgan-init.")
-    plain = dict(content.items_ex(resolve=False))
-    if "defaults" not in plain:
-        plain = {"defaults": ["schema", "hydra_settings", "_self_"], **plain}
-    name = f"_file_{path.stem}"
-    ConfigStore.instance().store(name=name, node=OmegaConf.create(plain))
-    return name
+    ConfigStore.instance().store(name=USER_FILE, node=OmegaConf.create(userfile.load(path, overrides)))
+    return USER_FILE
 
 
 def compose(overrides: Sequence[str] = (), file: Path | None = None) -> DictConfig:
@@ -159,12 +147,12 @@ def compose(overrides: Sequence[str] = (), file: Path | None = None) -> DictConf
     from hydra.core.global_hydra import GlobalHydra
 
     register()
-    name = "train" if file is None else register_file(file)
+    name = "train" if file is None else register_file(file, overrides)
     GlobalHydra.instance().clear()
     try:
         with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
             cfg = hydra.compose(name, [*searched(), *overrides])
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise ConfigError(explain(error, TrainConfig.__dataclass_fields__)) from error
     return checked(cfg)
 
@@ -186,6 +174,8 @@ def reconfigured(file: Path, cwd: Path, overrides: Sequence[str]) -> DictConfig:
     cfg = compose(file=file)
     OmegaConf.set_struct(cfg, True)
     chosen = {override.partition("=")[0] for override in overrides}
+    for key in sorted(chosen):
+        _check_redetected(key)
     for group in ("detector", "threshold"):
         if group in chosen:
             fresh = compose([o for o in overrides if o.partition("=")[0].partition(".")[0] == group])
@@ -203,6 +193,15 @@ def reconfigured(file: Path, cwd: Path, overrides: Sequence[str]) -> DictConfig:
     return checked(cfg)
 
 
+def _check_redetected(key: str) -> None:
+    section = key.partition(".")[0]
+    if section not in TrainConfig.__dataclass_fields__:
+        raise ConfigError(f"There is no setting {key!r}; {did_you_mean(section, REDETECTED)}")
+    if section not in REDETECTED:
+        able = ", ".join(sorted(REDETECTED))
+        raise ConfigError(f"{key} belongs to the run and cannot be changed afterwards; {able} can.")
+
+
 def searched() -> list[str]:
     """Overrides that add the plug-ins' config packages to Hydra's search path."""
     packages = search_path()
@@ -218,24 +217,37 @@ def plain(node: Any) -> Any:
 
 
 def checked(cfg: DictConfig) -> DictConfig:
-    """Return the config if all of it is valid.
+    """Return the config, completed by the schema, if all of it is valid.
+
+    Every object that needs no data is made once and thrown away, so that a value that its constructor refuses is
+    refused here, before anything is downloaded or written.
 
     Raises:
         ConfigError: naming the wrong key or value and what would be right.
     """
-    content = plain(cfg)
-    for key, choices in CHOICES.items():
-        section, _, name = key.partition(".")
-        value = content[section][name]
-        if value not in choices:
-            raise ConfigError(f"{key} is {value!r} but must be one of {', '.join(choices)}.")
-    for section in ("dataset", "transform", "model", "threshold"):
-        if not isinstance(content[section], dict) or TARGET not in content[section]:
-            raise ConfigError(f"The section {section} names no class; choose one with {section}=….")
-    for section in ("dataset", "preprocess", "transform", "model", "threshold", "detector"):
-        check_node(content[section], section)
-    _check_capabilities(content)
-    return cfg
+    _refuse_unknown(cfg)
+    try:
+        complete = OmegaConf.merge(OmegaConf.structured(TrainConfig), cfg)
+    except OmegaConfBaseException as error:
+        raise ConfigError(explain(error, TrainConfig.__dataclass_fields__)) from error
+    assert isinstance(complete, DictConfig)  # noqa: S101 - both of its parts are
+    check_content(plain(complete))
+    for detector in (complete.detector or {}).values():
+        build(detector.scorer)
+        build(detector.threshold)
+    for node in (complete.dataset, complete.transform, complete.threshold, *complete.preprocess.steps.values()):
+        build(node)
+    return complete
+
+
+def _refuse_unknown(cfg: DictConfig) -> None:
+    """Refuse keys that the schema does not have: Hydra lets ``+key=value`` add them to typed sections too."""
+    schema = OmegaConf.structured(TrainConfig)
+    sections = {"": (cfg, schema), **{f"{key}.": (cfg.get(key), schema[key]) for key in schema if key in cfg}}
+    for where, (given, known) in sections.items():
+        if isinstance(given, DictConfig) and isinstance(known, DictConfig):
+            for key in sorted(set(given) - set(known)):
+                raise ConfigError(f"There is no setting '{where}{key}'; {did_you_mean(str(key), map(str, known))}")
 
 
 def build(node: Any, **runtime: Any) -> Any:
@@ -248,31 +260,9 @@ def build(node: Any, **runtime: Any) -> Any:
     from hydra.utils import instantiate
 
     # runtime objects go to the partial: Hydra would rewrite dataclasses handed to instantiate
-    return instantiate(plain(node), _partial_=True, _convert_="all")(**runtime)
-
-
-def _check_capabilities(content: dict[str, Any]) -> None:
-    model = locate(content["model"][TARGET])
-    for name, node in (content["detector"] or {}).items():
-        scorer = locate(node["scorer"][TARGET])
-        for capability in getattr(scorer, "requires", ()):
-            if not issubclass(model, capability):
-                able = ", ".join(models_with(capability)) or "none"
-                raise ConfigError(
-                    f"The detector {name!r} needs a model that {_verb(capability)}, which {model.__name__} does not; "
-                    f"choose another detector, or one of these models: {able}."
-                )
-
-
-def models_with(capability: type) -> list[str]:
-    """Names of the models in ``conf/model`` that have a capability."""
-    names = []
-    for file in sorted((conf_dir() / "model").glob("*.yaml")):
-        node = OmegaConf.load(file)
-        if isinstance(node, DictConfig) and TARGET in node and issubclass(locate(node[TARGET]), capability):
-            names.append(file.stem)
-    return names
-
-
-def _verb(capability: type) -> str:
-    return capability.__name__.lower()
+    make = instantiate(plain(node), _partial_=True, _convert_="all")
+    try:
+        return make(**runtime)
+    except (ArithmeticError, TypeError, ValueError, RuntimeError) as error:
+        name = node[TARGET].rpartition(".")[2]
+        raise ConfigError(f"{name} cannot be made with its settings ({first_line(error)}); correct them.") from error

@@ -34,10 +34,10 @@ def did_you_mean(word: str, options: Iterable[str]) -> str:
         options: what would have been valid.
 
     Returns:
-        Half a sentence such as ``did you mean 'latent'?``
+        The second half of a sentence, such as ``did you mean 'latent'?`` or ``valid are depth, latent.``
     """
     known = sorted(set(options))
     near = get_close_matches(word, known, n=1, cutoff=0.6)
     if near:
         return f"did you mean {near[0]!r}?"
-    return "valid are " + ", ".join(known) if known else "nothing is valid there"
+    return f"valid are {', '.join(known)}." if known else "nothing is valid there."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,12 @@ from rich.console import Console
 
 from ecgan import assembly, provenance, report
 from ecgan.config import build, plain, reconfigured
-from ecgan.data.folds import read_splits, write_splits
-from ecgan.data.store import Store
-from ecgan.errors import EcganError, RunError
+from ecgan.data.folds import digest_of, read_splits, write_splits
+from ecgan.data.store import Store, verify
+from ecgan.detect.callback import STATE
+from ecgan.errors import ConfigError, EcganError, RunError
 from ecgan.figures import draw_fold, draw_reconstructions
-from ecgan.files import read_json, sha256_of, write_json
+from ecgan.files import read_json, replacing, sha256_of, write_json, write_text
 from ecgan.track.progress import FoldProgress
 from ecgan.types import Fold
 
@@ -30,13 +31,16 @@ Summary = dict[str, dict[str, dict[str, float]]]
 SILENT = Console(quiet=True)
 
 
-def run(cfg: DictConfig, directory: Path, console: Console = SILENT) -> Summary:
+def run(
+    cfg: DictConfig, directory: Path, console: Console = SILENT, composed: Mapping[str, Any] | None = None
+) -> Summary:
     """Execute a checked config: data, folds, training, detection, results.
 
     Args:
         cfg: from ``ecgan.config.compose``.
         directory: the run directory; it must not hold a run yet.
         console: where to show progress.
+        composed: what else to keep in ``.hydra``, by name: the overrides, and Hydra's own settings.
 
     Returns:
         The content of ``summary.json``.
@@ -46,9 +50,8 @@ def run(cfg: DictConfig, directory: Path, console: Console = SILENT) -> Summary:
     """
     provenance.claim(directory)
     with _recorded(directory):
-        if not (directory / ".hydra").exists():  # Hydra has written it already when it made the directory
-            (directory / ".hydra").mkdir()
-            OmegaConf.save(cfg, directory / ".hydra" / "config.yaml")
+        for name, node in {"config": cfg, **(composed or {})}.items():
+            write_text(directory / ".hydra" / f"{name}.yaml", OmegaConf.to_yaml(node))
         store = assembly.open_data(cfg)
         folds = assembly.folds_of(cfg, store)
         chosen = assembly.chosen_folds(folds, cfg.split.only)
@@ -126,21 +129,22 @@ def redetect(
     Raises:
         RunError: when the directory is no finished run, or its weights, splits or data are not those of the run.
     """
-    facts = provenance.read_run(run_directory)
-    if facts.get("status") != "finished":
-        raise RunError(f"{run_directory} is not finished (status: {facts.get('status')}); train it again first.")
+    facts = provenance.read_finished(run_directory)
+    if out is not None and out.exists():
+        raise RunError(f"{out} exists and is not overwritten; name another folder with out=….")
     cfg = reconfigured(run_directory / ".hydra" / "config.yaml", Path(facts["cwd"]), overrides)
+    if not cfg.detector:
+        raise ConfigError("There is no detector to score with; choose one or more, such as detector=[knn,pca].")
     store = assembly.open_data(cfg)
-    if store.manifest["hash"] != facts["dataset"]["hash"]:
-        raise RunError("The data differ from those of the run (another raw file or preprocessing); restore them.")
-    folds, _ = read_splits(run_directory / "splits.json")
+    folds = _unchanged(run_directory, facts, store)
     out = out or _next_free(run_directory / "detections")
-    for name, entry in facts["folds"].items():
-        with assembly.quiet():
-            _redetect_fold(cfg, store, folds[int(name.removeprefix("fold_"))], run_directory, out, entry)
-        console.print(f"{name}: scored")
-    provenance.record_detection(out, run_directory, list(cfg.detector or {}))
-    report.write(out)
+    with replacing(out) as unfinished:
+        for name in facts["folds"]:
+            with assembly.quiet():
+                _redetect_fold(cfg, store, folds[int(name.removeprefix("fold_"))], run_directory, unfinished)
+            console.print(f"{name}: scored")
+        provenance.record_detection(unfinished, run_directory, list(cfg.detector))
+        report.write(unfinished, out.name)
     return out
 
 
@@ -155,13 +159,28 @@ def reproduced(run_directory: Path, out: Path) -> dict[str, bool]:
     }
 
 
-def _redetect_fold(
-    cfg: DictConfig, store: Store, fold: Fold, run_directory: Path, out: Path, entry: dict[str, Any]
-) -> None:
+def _unchanged(run_directory: Path, facts: dict[str, Any], store: Store) -> list[Fold]:
+    """Refuse data, splits, weights and scorers that are not those of the run, before anything is scored."""
+    about = facts["dataset"]
+    if store.manifest["hash"] != about["hash"] or store.manifest["arrays"] != about["arrays"]:
+        raise RunError("The data differ from those of the run (another raw file or preprocessing); restore them.")
+    verify(store)
+    splits = run_directory / "splits.json"
+    folds, _ = read_splits(splits)
+    if digest_of(folds) != facts["splits"]:
+        raise RunError(f"{splits} holds other folds than those that the run was trained on; restore the file.")
+    for name, entry in facts["folds"].items():
+        files = {run_directory / name / "checkpoints" / "best.ckpt": entry["weights"]}
+        files |= {run_directory / name / "detection" / key / STATE: sha for key, sha in entry["scorers"].items()}
+        for file, sha256 in files.items():
+            if not file.is_file() or sha256_of(file) != sha256:
+                raise RunError(f"{file} is missing or damaged (its checksum is not the one in run.json); train again.")
+    return folds
+
+
+def _redetect_fold(cfg: DictConfig, store: Store, fold: Fold, run_directory: Path, out: Path) -> None:
     original = run_directory / f"fold_{fold.number}"
     weights = original / "checkpoints" / "best.ckpt"
-    if not weights.is_file() or sha256_of(weights) != entry["weights"]:
-        raise RunError(f"{weights} is missing or damaged (its checksum is not the one in run.json); train again.")
     seed = assembly.seed_fold(cfg.seed, fold.number, cfg.trainer.threads)
     data = assembly.data_module(cfg, store, fold, seed)
     learned = {"transform": cfg.transform._target_, **data.transform.state()}
@@ -193,7 +212,12 @@ def _refuse_divergence(best: ModelCheckpoint, model: pl.LightningModule) -> None
 
 def _record_fold(run_directory: Path, directory: Path, **facts: Any) -> None:
     folds = provenance.read_facts(run_directory).get("folds", {})
-    folds[directory.name] = {"weights": sha256_of(directory / "checkpoints" / "best.ckpt"), **facts}
+    states = sorted((directory / "detection").glob(f"*/{STATE}"))
+    checksums = {
+        "weights": sha256_of(directory / "checkpoints" / "best.ckpt"),
+        "scorers": {state.parent.name: sha256_of(state) for state in states},
+    }
+    folds[directory.name] = checksums | facts
     provenance.record(run_directory, folds=folds)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from ecgan.errors import ConfigError, RunError
 from ecgan.usage import conf_dir, options
@@ -38,15 +38,13 @@ def main(arguments: list[str]) -> None:
     out = Path(given.out)
     if out.exists():
         raise RunError(f"{out} exists and is not overwritten; choose another name with -o.")
+    from ecgan.checks import check_folder
     from ecgan.config import compose
     from ecgan.files import write_text
 
     names = {"entity": given.entity, "project": given.project, "experiment": given.experiment}
     for key, name in names.items():
-        if not re.fullmatch(r"[\w.-]+", name) or set(name) == {"."}:
-            raise ConfigError(
-                f"{key.upper()} becomes a folder and may hold letters, digits, '_', '-' and '.', not {name!r}."
-            )
+        check_folder(key.upper(), name)
     choices = [f"dataset={given.dataset}", f"model={given.model}"]
     cfg = compose([*choices, *(f"tracker.{key}={name}" for key, name in names.items())])
     write_text(out, render(cfg, given.dataset, given.model))
@@ -88,8 +86,14 @@ def render(cfg: DictConfig, dataset: str, model: str) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Say it in one sentence instead of printing the usage."""
+        raise ConfigError(f"{message[:1].upper()}{message[1:]}; see ecgan-init --help.")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("ecgan-init", description="Write a config file with all settings to edit.")
+    parser = _Parser("ecgan-init", description="Write a config file with all settings to edit.")
     parser.add_argument("entity", metavar="ENTITY", help="you or your team")
     parser.add_argument("project", metavar="PROJECT")
     parser.add_argument("experiment", metavar="EXPERIMENT")

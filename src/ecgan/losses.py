@@ -11,20 +11,26 @@ from torch.nn import functional as F
 ErrorName = Literal["l1", "l2"]
 
 
-def reconstruction_error(x: Tensor, x_hat: Tensor, error: ErrorName) -> Tensor:
+def reconstruction_error(x: Tensor, x_hat: Tensor, error: ErrorName, usual: Tensor | None = None) -> Tensor:
     """Mean error of each series.
 
     Args:
         x: (B, C, T) series.
         x_hat: (B, C, T) reconstructions.
         error: ``l1`` for mean absolute, ``l2`` for mean squared differences.
+        usual: (C, T) error to divide by at each sample, None for 1 everywhere.
 
     Returns:
         (B,) one value per series.
     """
+    pointwise = pointwise_error(x, x_hat, error)
+    return (pointwise if usual is None else pointwise / usual).flatten(1).mean(1)
+
+
+def pointwise_error(x: Tensor, x_hat: Tensor, error: ErrorName) -> Tensor:
+    """Absolute (``l1``) or squared (``l2``) difference of each sample, (B, C, T)."""
     difference = x - x_hat
-    pointwise = difference.abs() if error == "l1" else difference.square()
-    return pointwise.flatten(1).mean(1)
+    return difference.abs() if error == "l1" else difference.square()
 
 
 def critic_bce(real_logit: Tensor, fake_logit: Tensor) -> Tensor:

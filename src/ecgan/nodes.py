@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 import inspect
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -40,8 +41,8 @@ def locate(target: str) -> type:
         raise ConfigError(f"There is no module {error.name!r}, which the config names in {target!r}.") from error
     found = getattr(module, name, None)
     # an attribute may be something that the module merely imported, such as os
-    if not inspect.isclass(found) or not _within(f"{found.__module__}.{found.__qualname__}", allowed):
-        classes = [key for key, value in vars(module).items() if inspect.isclass(value)]
+    if not inspect.isclass(found) or not _own(found, allowed):
+        classes = [key for key, value in vars(module).items() if inspect.isclass(value) and _own(value, allowed)]
         raise ConfigError(f"{module_name} has no class {name!r} that a config may name; {did_you_mean(name, classes)}")
     return found
 
@@ -68,7 +69,7 @@ def check_node(node: Any, where: str) -> None:
 
 def _check_call(node: Mapping[str, Any], where: str) -> None:
     cls = locate(node[TARGET])
-    hints = get_type_hints(inspect.getattr_static(cls, "__init__"))
+    hints = _type_hints(inspect.getattr_static(cls, "__init__"))
     parameters = dict(inspect.signature(cls).parameters)
     free = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
     settable = {
@@ -79,7 +80,8 @@ def _check_call(node: Mapping[str, Any], where: str) -> None:
     for key, value in node.items():
         if key in (TARGET, PARTIAL):
             continue
-        if key not in settable and not free:
+        # keys with underscores are Hydra's own; _args_ would pass values by position, past every check
+        if key not in settable and (not free or str(key).startswith("_")):
             hint = did_you_mean(str(key), settable)
             raise ConfigError(f"{where} has no setting {key!r} ({cls.__name__} does not take it); {hint}")
         if key in hints and not conforms(value, hints[key]):
@@ -91,8 +93,18 @@ def _check_call(node: Mapping[str, Any], where: str) -> None:
         raise ConfigError(f"{where} lacks {missing[0]!r}, which {cls.__name__} needs; set {where}.{missing[0]}=….")
 
 
+def _type_hints(function: Any) -> dict[str, Any]:
+    """Annotations of a constructor; those that name what only type checkers import are left out."""
+    hints: dict[str, Any] = {}
+    for name, annotation in getattr(function, "__annotations__", {}).items():
+        alone = types.SimpleNamespace(__annotations__={name: annotation})
+        with suppress(NameError):
+            hints |= get_type_hints(alone, globalns=getattr(function, "__globals__", {}))
+    return hints
+
+
 def conforms(value: Any, hint: Any) -> bool:
-    """Tell whether a plain value fits a type annotation; nested nodes and unknown annotations fit anything."""
+    """Tell whether a plain value fits a type annotation; a nested node fits anything but plain types."""
     if isinstance(value, Mapping) and TARGET in value:
         return hint not in (int, float, bool, str)
     origin, args = get_origin(hint), get_args(hint)
@@ -104,7 +116,9 @@ def conforms(value: Any, hint: Any) -> bool:
         return isinstance(value, Sequence) and not isinstance(value, str) and _items_conform(value, origin, args)
     if hint in _PLAIN:
         return _PLAIN[hint](value)
-    return True
+    if origin is Callable:
+        return False
+    return _may_be(value, hint) if isinstance(hint, type) and hint is not Any else True
 
 
 def describe(hint: Any) -> str:
@@ -114,6 +128,10 @@ def describe(hint: Any) -> str:
         return " or ".join(repr(arg) for arg in args)
     if origin in (Union, types.UnionType):
         return " or ".join(describe(arg) for arg in args)
+    if origin in (list, tuple):
+        return f"a list of {len(args)} values" if origin is tuple and Ellipsis not in args else "a list"
+    if origin is Callable:
+        return f"a section with {TARGET}"
     names = {
         int: "a whole number",
         float: "a number",
@@ -121,7 +139,7 @@ def describe(hint: Any) -> str:
         str: "text",
         types.NoneType: "null",
     }
-    return names.get(hint, str(hint))
+    return names.get(hint, getattr(hint, "__name__", str(hint)))
 
 
 _PLAIN = {
@@ -134,12 +152,26 @@ _PLAIN = {
 }
 
 
+def _may_be(value: Any, cls: type) -> bool:
+    """Whether a value of a file can be an instance of a class; containers are given the benefit of the doubt."""
+    if value is not None and not isinstance(value, (bool, int, float, str)):
+        return True
+    try:
+        return isinstance(value, cls)
+    except TypeError:  # a protocol that cannot be asked at run time; no plain value is meant
+        return False
+
+
 def _items_conform(value: Sequence[Any], origin: Any, args: tuple[Any, ...]) -> bool:
     if not args:
         return True
     if origin is tuple and args[-1] is not Ellipsis:
         return len(value) == len(args) and all(conforms(v, arg) for v, arg in zip(value, args, strict=True))
     return all(conforms(item, args[0]) for item in value)
+
+
+def _own(cls: type, packages: Sequence[str]) -> bool:
+    return _within(f"{cls.__module__}.{cls.__qualname__}", packages)
 
 
 def _within(target: str, packages: Sequence[str]) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.metadata import entry_points
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 
 GROUP = "ecgan.configs"
 
@@ -17,6 +19,12 @@ def config_packages() -> tuple[str, ...]:
 def search_path() -> list[str]:
     """The same as Hydra search path entries."""
     return [f"pkg://{package}" for package in config_packages()]
+
+
+def files_of(group: str) -> list[Traversable]:
+    """Config files of a group that plug-ins bring."""
+    folders = [files(package) / group for package in config_packages()]
+    return [file for folder in folders if folder.is_dir() for file in folder.iterdir() if file.name.endswith(".yaml")]
 
 
 def trusted_packages() -> tuple[str, ...]:

@@ -60,15 +60,22 @@ def finish(directory: Path, status: Status, error: BaseException | None = None) 
     record(directory, **facts)
 
 
-def read_run(directory: Path) -> dict[str, Any]:
-    """Read ``run.json``.
+def read_finished(directory: Path) -> dict[str, Any]:
+    """Read ``run.json`` of a run that has ended well.
 
     Raises:
-        RunError: when the directory is no run.
+        RunError: when the directory is no run, or the run was not finished.
     """
     if not (directory / "run.json").is_file() or not (directory / ".hydra" / "config.yaml").is_file():
         raise RunError(f"{directory} is no run directory; name one that ecgan-train printed, with run.json in it.")
-    return read_facts(directory)
+    facts = read_facts(directory)
+    status = facts.get("status") if isinstance(facts, dict) else None
+    if status != "finished":
+        raise RunError(f"{directory} is not finished (status: {status}); train it again first.")
+    missing = [key for key in ("cwd", "dataset", "splits", "folds") if key not in facts]
+    if missing:
+        raise RunError(f"{directory / 'run.json'} is damaged ({missing[0]} is missing); train again.")
+    return facts
 
 
 def record_detection(directory: Path, run_directory: Path, detectors: list[str]) -> None:

@@ -63,14 +63,19 @@ def summarize(results: pd.DataFrame) -> dict[str, dict[str, dict[str, float]]]:
     return summary
 
 
-def write(directory: Path) -> dict[str, dict[str, dict[str, float]]]:
-    """Write ``results.csv``, ``summary.json`` and ``report.html``; return the summary."""
+def write(directory: Path, title: str | None = None) -> dict[str, dict[str, dict[str, float]]]:
+    """Write ``results.csv``, ``summary.json`` and ``report.html``; return the summary.
+
+    Args:
+        directory: of the run.
+        title: of the page, by default the directory's name.
+    """
     results = collect(directory)
     with replacing(directory / "results.csv") as temporary:
         results.to_csv(temporary, index=False, lineterminator="\n")
     summary = summarize(results)
     write_json(directory / "summary.json", summary)
-    write_text(directory / "report.html", _page(directory, summary))
+    write_text(directory / "report.html", _page(directory, summary, title or directory.name))
     return summary
 
 
@@ -173,7 +178,7 @@ def _model_losses(fold: Path) -> dict[str, float]:
     return {split: value for split, value in losses.items() if value is not None}
 
 
-def _page(directory: Path, summary: dict[str, dict[str, dict[str, float]]]) -> str:
+def _page(directory: Path, summary: dict[str, dict[str, dict[str, float]]], title: str) -> str:
     detectors = {name: metrics for name, metrics in summary.items() if name != MODEL}
     metrics = list(dict.fromkeys(metric for values in detectors.values() for metric in values))
     head = "".join(f"<th>{html.escape(name)}</th>" for name in ("metric", *detectors))
@@ -190,7 +195,7 @@ def _page(directory: Path, summary: dict[str, dict[str, dict[str, float]]]) -> s
     )
     figures = "".join(f"<h2>{fold.name.replace('_', ' ')}</h2>{_figures(fold)}" for fold in folds)
     return _PAGE.format(
-        title=html.escape(directory.name),
+        title=html.escape(title),
         facts=facts + supervision,
         over=_over(len(folds)),
         head=head,

@@ -6,7 +6,7 @@ import logging
 from importlib.resources import files as package_files
 from pathlib import Path
 
-from ecgan.errors import DataError
+from ecgan.errors import DataError, RunError
 from ecgan.files import read_json, sha256_of, write_json
 from ecgan.types import RemoteFile, Source
 
@@ -53,7 +53,7 @@ def checksums(source: Source, raw: Path, cache: Path) -> dict[str, str]:
     Raises:
         DataError: when a file differs from the checksum that the source knows.
     """
-    known = read_json(cache) if cache.exists() else {}
+    known = _remembered(cache)
     found: dict[str, str] = {}
     for file in source.files:
         for name in _names(file, raw):
@@ -70,6 +70,14 @@ def checksums(source: Source, raw: Path, cache: Path) -> dict[str, str]:
                     f"{file.sha256[:12]}…); delete it and run the same command again."
                 )
     return found
+
+
+def _remembered(cache: Path) -> dict[str, str]:
+    try:
+        known = read_json(cache)
+    except RunError:  # missing or damaged: the files themselves tell
+        return {}
+    return known if isinstance(known, dict) else {}
 
 
 def _names(file: RemoteFile, place: Path) -> list[str]:
@@ -99,5 +107,13 @@ def _download(file: RemoteFile, folder: Path, dataset: str) -> None:
             downloader=pooch.HTTPDownloader(progressbar=False, timeout=30),
         )
     except (requests.RequestException, OSError, ValueError) as error:
-        reason = type(error).__name__
-        raise DataError(f"Cannot download {file.url} for {dataset} ({reason}); {by_hand}.") from error
+        raise DataError(f"Cannot download {file.url} for {dataset} ({_reason(error)}); {by_hand}.") from error
+
+
+def _reason(error: Exception) -> str:
+    response = getattr(error, "response", None)
+    if response is not None:
+        return f"the server answered {response.status_code}"
+    if isinstance(error, ValueError) and "known hash" in str(error):
+        return "what came has another checksum than it should"
+    return getattr(error, "strerror", None) or type(error).__name__

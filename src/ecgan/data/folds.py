@@ -14,6 +14,7 @@ from ecgan.files import digest, read_json, write_json
 from ecgan.types import TEST, VAL, Fold, IntArray
 
 Method = Literal["holdout", "kfold", "official", "from_file"]
+MIN_FOLDS = 2
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,17 @@ def make_folds(
     Raises:
         DataError: when the data set cannot be split that way.
     """
-    if plan.method == "from_file":
-        return _from_file(plan, len(label))
+    folds = _from_file(plan, len(label)) if plan.method == "from_file" else _made(label, group, part, plan, seed)
+    for fold in folds:
+        _refuse_leaks(fold, label, group if plan.group else None, plan)
+    return folds
+
+
+def _made(label: IntArray, group: IntArray | None, part: IntArray | None, plan: SplitPlan, seed: int) -> list[Fold]:
+    if plan.method == "kfold" and plan.folds < MIN_FOLDS:
+        raise ConfigError(
+            f"split.folds is {plan.folds} but kfold needs at least {MIN_FOLDS}; use split=holdout for one."
+        )
     splitter = _Splitter(label, group if plan.group else None, plan, np.random.SeedSequence([seed, 0x5EED]))
     everyone = np.arange(len(label))
     if plan.method == "official":
@@ -68,6 +78,21 @@ def make_folds(
             train = train[label[train] == 0]  # noqa: PLW2901
         folds.append(Fold(number, np.sort(train), np.sort(val), np.sort(test)).check(len(label)))
     return folds
+
+
+def _refuse_leaks(fold: Fold, label: IntArray, group: IntArray | None, plan: SplitPlan) -> None:
+    if plan.train_on == "normal" and label[fold.train].any():  # only a file can bring that about
+        raise DataError(f"Fold {fold.number} trains on abnormal series; set split.train_on=all to allow that.")
+    if group is None:
+        return
+    patients = np.concatenate([np.unique(group[part]) for part in (fold.train, fold.val, fold.test)])
+    known, counts = np.unique(patients, return_counts=True)
+    if counts.max() > 1:
+        raise DataError(
+            f"Patient {known[counts.argmax()]} would be in two parts of fold {fold.number}, as split.abnormal=test, "
+            "split=official and split=from_file can bring about; use split.abnormal=stratify, or split.group=false "
+            "to mix patients, which the results then say."
+        )
 
 
 Triple = tuple[IntArray, IntArray, IntArray]
@@ -102,7 +127,9 @@ class _Splitter:
         """Cut a stratified piece off ``pool``: (rest, piece)."""
         count = round(size * whole) if size < 1 else int(size)
         if not 0 < count < len(pool):
-            raise DataError(f"A part of {count} series cannot be cut from {len(pool)}; change split.test_size.")
+            raise DataError(
+                f"A part of {count} series cannot be cut from {len(pool)}; change split.test_size or split.val_size."
+            )
         if self.group is not None:
             pieces = max(2, round(len(pool) / count))
             piece = self.chunks(pool, pieces, which)[0]
@@ -111,8 +138,8 @@ class _Splitter:
         _, members = np.unique(strata, return_counts=True)
         if members.min() < 2 or len(members) > min(count, len(pool) - count):  # noqa: PLR2004
             raise DataError(
-                f"A class with {members.min()} series, or a part of {count} series for {len(members)} classes, cannot be "
-                "split evenly; use more series or larger parts."
+                f"A class with {members.min()} series, or a part of {count} series for {len(members)} classes, cannot "
+                "be split evenly; use more series or larger parts."
             )
         rest, piece = train_test_split(pool, test_size=count, stratify=strata, random_state=self.states[which])
         return rest, piece
@@ -158,9 +185,14 @@ def _official(splitter: _Splitter, part: IntArray | None, everyone: IntArray) ->
 def _from_file(plan: SplitPlan, n_series: int) -> list[Fold]:
     if plan.path is None:
         raise ConfigError("split=from_file needs split.path=<splits.json>, as written by an earlier run.")
-    folds, count = read_splits(Path(plan.path))
+    file = Path(plan.path)
+    if not file.exists() and file == Path(file.name):
+        file = Path(__file__).parent / "bundled" / file  # a division that comes with the package
+    folds, count = read_splits(file)
     if count != n_series:
         raise DataError(f"{plan.path} was made for {count} series but the data set has {n_series}; use the same data.")
+    if not folds:
+        raise DataError(f"{plan.path} holds no folds; use one written by ecgan-train.")
     return [fold.check(n_series) for fold in folds]
 
 
@@ -173,8 +205,7 @@ def write_splits(path: Path, folds: list[Fold], store_facts: dict[str, Any], pro
         store_facts: ``n_series`` and ``groups_known``.
         protocol: the settings that made the folds.
     """
-    parts = [_as_lists(fold) for fold in folds]
-    sha256 = digest(parts)
+    parts, sha256 = [_as_lists(fold) for fold in folds], digest_of(folds)
     write_json(path, {"protocol": protocol, **store_facts, "sha256": sha256, "folds": parts})
     return sha256
 
@@ -196,6 +227,11 @@ def read_splits(path: Path) -> tuple[list[Fold], int]:
         return folds, int(content["n_series"])
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"{path} is not a splits file ({error}); use one written by ecgan-train.") from error
+
+
+def digest_of(folds: list[Fold]) -> str:
+    """Sha256 of the indices of all folds."""
+    return digest([_as_lists(fold) for fold in folds])
 
 
 def _as_lists(fold: Fold) -> dict[str, Any]:

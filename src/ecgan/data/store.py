@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -11,11 +13,12 @@ from typing import IO, Any
 import numpy as np
 from filelock import FileLock
 
-from ecgan.errors import DataError
+from ecgan.errors import DataError, RunError
 from ecgan.files import read_json, replacing, write_json
 from ecgan.types import FloatArray, IntArray, Recordings, Source, Step
 
 ARRAYS = ("data", "label", "group", "part")
+VERIFIED_AT_ONCE = 8192
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,8 @@ def prepare(source: Source, steps: Sequence[Step], raw: Path, directory: Path, f
             raise DataError(f"Cannot create {directory.parent} ({error.strerror}); set paths.data=… .") from error
         with FileLock(directory.with_suffix(".lock")):
             if not (directory / "manifest.json").exists():
+                # without a manifest it is a store that somebody began to delete; a folder cannot be renamed over it
+                shutil.rmtree(directory, ignore_errors=True)
                 with replacing(directory) as temporary:
                     temporary.mkdir()
                     _build(source, steps, raw, temporary, facts)
@@ -74,46 +79,65 @@ def open_store(directory: Path) -> Store:
     Raises:
         DataError: when files are missing or have another size than the manifest says.
     """
-    manifest = read_json(directory / "manifest.json")
     arrays: dict[str, Any] = dict.fromkeys(ARRAYS)
-    for name, entry in manifest["arrays"].items():
-        path = directory / f"{name}.npy"
-        try:
-            arrays[name] = np.load(path, mmap_mode="r", allow_pickle=False)
-            intact = list(arrays[name].shape) == entry["shape"] and path.stat().st_size == entry["bytes"]
-        except (OSError, ValueError):
-            intact = False
-        if not intact:
-            raise DataError(f"{path} is damaged or incomplete; delete {directory} and run the same command again.")
+    path = directory / "manifest.json"
+    try:
+        manifest = read_json(path)
+        for name, entry in manifest["arrays"].items():
+            path = directory / f"{name}.npy"
+            arrays[name] = _mapped(path, entry)
+    except (RunError, OSError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"{path} is damaged or incomplete; delete {directory} and run the same command again."
+        ) from error
     return Store(directory, **arrays, manifest=manifest)
+
+
+def verify(store: Store) -> None:
+    """Compare every value of the store with the checksums in its manifest.
+
+    Raises:
+        DataError: when an array is not what was written.
+    """
+    for name, entry in store.manifest["arrays"].items():
+        values, sha256 = getattr(store, name), hashlib.sha256()
+        for start in range(0, len(values), VERIFIED_AT_ONCE):
+            sha256.update(np.ascontiguousarray(values[start : start + VERIFIED_AT_ONCE]).data)
+        if sha256.hexdigest() != entry["sha256"]:
+            raise DataError(
+                f"{store.directory / name}.npy was changed since it was written; delete {store.directory} and run the "
+                "same command again."
+            )
+
+
+def _mapped(path: Path, entry: dict[str, Any]) -> Any:
+    array = np.load(path, mmap_mode="r", allow_pickle=False)
+    if list(array.shape) != entry["shape"] or path.stat().st_size != entry["bytes"]:
+        raise ValueError("the size is not the one in the manifest")
+    return array
 
 
 def _build(source: Source, steps: Sequence[Step], raw: Path, into: Path, facts: dict[str, Any]) -> None:
     writers: dict[str, _ArrayWriter] = {}
     first: Recordings | None = None
-    try:
+    with ExitStack() as stack:
         for chunk in _processed(source.read(raw), steps):
-            _check_chunk(chunk, source.name)
             first = first or chunk
-            columns: dict[str, FloatArray | IntArray] = {
-                "data": np.asarray(chunk.x, np.float32),
-                "label": np.asarray(chunk.y, np.int64),
-            }
-            if chunk.group is not None:
-                columns["group"] = np.asarray(chunk.group, np.int64)
-            if chunk.part is not None:
-                columns["part"] = np.asarray(chunk.part, np.int64)
+            columns = _columns(chunk, first, source.name, writers["label"].rows if writers else 0)
             for name, values in columns.items():
                 if name not in writers:
-                    writers[name] = _ArrayWriter(into / f"{name}.npy", values)
+                    stream = stack.enter_context((into / f"{name}.npy").open("w+b"))
+                    writers[name] = _ArrayWriter(stream, values)
                 writers[name].append(values)
         entries = {name: writer.finish() for name, writer in writers.items()}
-    finally:
-        for writer in writers.values():
-            writer.stream.close()
     if first is None or entries["label"]["shape"][0] == 0:
         raise DataError(f"{source.name} has no usable series after preprocessing; check the steps in preprocess=….")
     label = np.load(into / "label.npy")
+    if label.min() < 0 or label.max() >= len(source.classes):
+        raise DataError(
+            f"{source.name} has labels from {label.min()} to {label.max()} but {len(source.classes)} classes; "
+            "correct the source."
+        )
     counts = np.bincount(label, minlength=len(source.classes))
     manifest = facts | {
         "classes": list(source.classes),
@@ -134,7 +158,31 @@ def _processed(chunks: Iterable[Recordings], steps: Sequence[Step]) -> Iterator[
         yield done
 
 
-def _check_chunk(chunk: Recordings, name: str) -> None:
+def _columns(chunk: Recordings, first: Recordings, name: str, before: int) -> dict[str, FloatArray | IntArray]:
+    """Arrays of one chunk as they are stored, checked; ``before`` series came in earlier chunks."""
+    if _kind(chunk) != _kind(first):
+        raise DataError(
+            f"{name} changes its sampling rate, unit, groups or partition between chunks; correct the source."
+        )
+    columns: dict[str, FloatArray | IntArray] = {
+        "data": _checked_series(chunk, name, before),
+        "label": np.asarray(chunk.y, np.int64),
+    }
+    if chunk.group is not None:
+        columns["group"] = np.asarray(chunk.group, np.int64)
+    if chunk.part is not None:
+        columns["part"] = np.asarray(chunk.part, np.int64)
+    counts = {key: len(values) for key, values in columns.items()}
+    if len(set(counts.values())) > 1:
+        raise DataError(f"{name} does not give one of each per series ({counts}); correct the source.")
+    return columns
+
+
+def _kind(chunk: Recordings) -> tuple[float | None, str, bool, bool]:
+    return chunk.fs_hz, chunk.unit, chunk.group is None, chunk.part is None
+
+
+def _checked_series(chunk: Recordings, name: str, before: int) -> FloatArray:
     if isinstance(chunk.x, list):
         lengths = {series.shape[-1] for series in chunk.x}
         if len(lengths) > 1:
@@ -142,7 +190,8 @@ def _check_chunk(chunk: Recordings, name: str) -> None:
                 f"{name} has series of different lengths ({min(lengths)} to {max(lengths)} samples); "
                 "bring them to one length with preprocess=interpolate preprocess.length=…."
             )
-    x = np.asarray(chunk.x)
+    with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite and is refused below
+        x = np.asarray(chunk.x, np.float32)
     if x.ndim != 3 or 0 in x.shape[1:]:  # noqa: PLR2004 - (N, C, T)
         raise DataError(
             f"{name} has series of zero length or of a wrong shape {x.shape}; remove them from the raw file."
@@ -150,16 +199,17 @@ def _check_chunk(chunk: Recordings, name: str) -> None:
     broken = np.flatnonzero(~np.isfinite(x).all(axis=(1, 2)))
     if broken.size:
         raise DataError(
-            f"{name} has {broken.size} series with NaN or infinite values (the first is number {broken[0]}); "
+            f"{name} has {broken.size} series with NaN or infinite values (the first is number {before + broken[0]}); "
             "repair or remove them in the raw file."
         )
+    return x
 
 
 class _ArrayWriter:
     """Appends chunks to an ``.npy`` file whose length is known only at the end."""
 
-    def __init__(self, path: Path, like: FloatArray | IntArray) -> None:
-        self.stream: IO[bytes] = path.open("w+b")
+    def __init__(self, stream: IO[bytes], like: FloatArray | IntArray) -> None:
+        self.stream = stream
         self.shape, self.dtype, self.rows = like.shape[1:], like.dtype, 0
         self._header()
         self.sha256 = hashlib.sha256()

@@ -50,6 +50,11 @@ class DetectionCallback(Callback):
         self._labels: list[torch.Tensor] = []
         self._indices: list[torch.Tensor] = []
 
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Forget thresholds of earlier weights."""
+        for detector in self.detectors:
+            detector.threshold = None
+
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Fit the scorers, unless this is the validation inside ``fit``."""
         if trainer.state.fn != "validate":
@@ -132,11 +137,14 @@ class DetectionCallback(Callback):
 
     def _joined(self, detector: Detector) -> FloatArray:
         joined: FloatArray = torch.cat(self._scores[detector.name]).numpy()
+        if not np.isfinite(joined).all():
+            raise RunError(f"The detector {detector.name!r} gave a score that is not finite; lower the learning rate.")
         return joined
 
 
 def _load(path: Path) -> dict[str, torch.Tensor]:
     try:
-        return load_file(path)
+        # cloned out of the file's mapping, so that they are aligned as they were when they were fitted
+        return {name: value.clone() for name, value in load_file(path).items()}
     except (SafetensorError, OSError) as error:
-        raise RunError(f"{path} is damaged ({error}); delete it and the scorer is fitted again.") from error
+        raise RunError(f"{path} is damaged ({error}); train again.") from error

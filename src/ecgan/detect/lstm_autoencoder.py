@@ -7,10 +7,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from ecgan.detect.scorers import usual_error
 from ecgan.errors import RunError
 from ecgan.losses import ErrorName, reconstruction_error
 from ecgan.networks.recurrent import LSTMAutoencoderNet
 from ecgan.types import Series
+
+SIZES, USUAL = "sizes", "usual"
 
 
 class LSTMAutoencoderScorer:
@@ -23,6 +26,7 @@ class LSTMAutoencoderScorer:
         batch_size: series per step.
         lr: learning rate of Adam.
         error: ``l1`` or ``l2``, for training and score alike.
+        scaled: count errors in units of the usual one, as in ``Reconstruction``.
     """
 
     requires: ClassVar[tuple[type, ...]] = ()
@@ -35,10 +39,13 @@ class LSTMAutoencoderScorer:
         batch_size: int = 64,
         lr: float = 1e-3,
         error: ErrorName = "l1",
+        scaled: bool = False,
     ) -> None:
         self.latent, self.patch, self.epochs = latent, patch, epochs
         self.batch_size, self.lr = batch_size, lr
         self.error: ErrorName = error
+        self.scaled = scaled
+        self.usual: Tensor | None = None
         self.network: LSTMAutoencoderNet | None = None
 
     def fit(self, model: nn.Module, train: Series, device: torch.device) -> None:
@@ -59,24 +66,27 @@ class LSTMAutoencoderScorer:
             if not torch.isfinite(loss):
                 raise RunError(f"The LSTM autoencoder's loss is {loss.item()} in epoch {epoch}; lower scorer.lr.")
         self.network = network.eval()
+        self.usual = usual_error(network, train, self.error, device) if self.scaled else None
 
     def score(self, model: nn.Module, x: Tensor) -> Tensor:
         """Map (B, C, T) to (B,)."""
         if self.network is None:
             raise RuntimeError("the LSTM autoencoder scores before it was fitted")
-        return reconstruction_error(x, self.network(x), self.error)
+        return reconstruction_error(x, self.network(x), self.error, self.usual)
 
     def state(self) -> dict[str, Tensor]:
         """Weights, and the sizes that they were made for."""
         if self.network is None:
             return {}
         patches = self.network.patches
-        return {"sizes": torch.tensor([patches.channels, patches.seq_len]), **self.network.state_dict()}
+        scale = {} if self.usual is None else {USUAL: self.usual}
+        return {SIZES: torch.tensor([patches.channels, patches.seq_len]), **scale, **self.network.state_dict()}
 
     def load_state(self, state: dict[str, Tensor], model: nn.Module, device: torch.device) -> None:
         """Take the weights back."""
         weights = dict(state)
-        channels, seq_len = weights.pop("sizes").tolist()
+        channels, seq_len = weights.pop(SIZES).tolist()
+        self.usual = weights.pop(USUAL).to(device) if USUAL in weights else None
         network = self._network(torch.Size([1, channels, seq_len]))
         network.load_state_dict(weights)
         self.network = network.to(device).eval()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
@@ -9,10 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from ecgan.errors import ConfigError
-from ecgan.losses import ErrorName, reconstruction_error
+from ecgan.losses import ErrorName, pointwise_error, reconstruction_error
 from ecgan.types import FloatArray, Reconstructs, Series
 
 CHUNK = 4096
+SMALLEST_SHARE = 0.01
 
 
 class Reconstruction:
@@ -20,27 +22,34 @@ class Reconstruction:
 
     Args:
         error: ``l1`` for mean absolute, ``l2`` for mean squared differences.
+        scaled: count the error of each sample in units of its mean error over the training normals, so that steep
+            waves, which no model hits exactly, do not drown small errors where normal series are all alike.
     """
 
     requires: ClassVar[tuple[type, ...]] = (Reconstructs,)
 
-    def __init__(self, error: ErrorName = "l1") -> None:
+    def __init__(self, error: ErrorName = "l1", scaled: bool = False) -> None:
         self.error: ErrorName = error
+        self.scaled = scaled
+        self.usual: Tensor | None = None
 
     def fit(self, model: nn.Module, train: Series, device: torch.device) -> None:
-        """Nothing to fit: the model has been trained."""
+        """Measure the usual error of each sample, if scaled; the model itself has been trained."""
+        assert isinstance(model, Reconstructs)  # noqa: S101 - checked when the config was composed
+        self.usual = usual_error(model.reconstruct, train, self.error, device) if self.scaled else None
 
     def score(self, model: nn.Module, x: Tensor) -> Tensor:
         """Map (B, C, T) to (B,)."""
         assert isinstance(model, Reconstructs)  # noqa: S101 - checked when the config was composed
-        return reconstruction_error(x, model.reconstruct(x), self.error)
+        return reconstruction_error(x, model.reconstruct(x), self.error, self.usual)
 
     def state(self) -> dict[str, Tensor]:
-        """Nothing was learned."""
-        return {}
+        """The usual error, if scaled."""
+        return {} if self.usual is None else {"usual": self.usual}
 
     def load_state(self, state: dict[str, Tensor], model: nn.Module, device: torch.device) -> None:
-        """Nothing to take back."""
+        """Take the usual error back."""
+        self.usual = state["usual"].to(device) if "usual" in state else None
 
 
 class KNearest:
@@ -126,8 +135,9 @@ class PCAResidual:
                 "detector.pca.scorer.components."
             )
         pca = PCA(wanted, svd_solver="full").fit(x)
-        self.mean = torch.from_numpy(pca.mean_).to(device)
-        self.axes = torch.from_numpy(pca.components_).to(device)
+        # copied into rows, the layout that a saved state has: another one would round differently
+        self.mean = torch.tensor(pca.mean_, device=device)
+        self.axes = torch.tensor(np.ascontiguousarray(pca.components_), device=device)
 
     def score(self, model: nn.Module, x: Tensor) -> Tensor:
         """Map (B, C, T) to (B,)."""
@@ -141,6 +151,19 @@ class PCAResidual:
     def load_state(self, state: dict[str, Tensor], model: nn.Module, device: torch.device) -> None:
         """Take mean and components back."""
         self.mean, self.axes = state["mean"].to(device), state["axes"].to(device)
+
+
+def usual_error(
+    reconstruct: Callable[[Tensor], Tensor], train: Series, error: ErrorName, device: torch.device
+) -> Tensor:
+    """Mean reconstruction error of each sample (C, T) over the training normals; never quite zero."""
+    total = torch.zeros(())
+    with torch.no_grad():
+        for piece in torch.split(torch.arange(len(train)), CHUNK):
+            x = train.__getitems__(piece.tolist()).x.to(device)
+            total = total + pointwise_error(x, reconstruct(x), error).sum(0).double().cpu()
+    usual = total / len(train)
+    return usual.clamp_min(float(usual.mean()) * SMALLEST_SHARE).float().to(device)
 
 
 def flattened(train: Series, at_most: int) -> Tensor:

@@ -39,7 +39,7 @@ class Quantile:
     def choose(self, scores: FloatArray, abnormal: BoolArray) -> float:
         """Choose from (N,) scores; abnormal ones are ignored."""
         normal = np.sort(_normals(scores, abnormal))
-        rank = math.ceil((len(normal) + 1) * self.q - 1e-9)
+        rank = max(1, math.ceil((len(normal) + 1) * self.q - 1e-9))
         return float(normal[min(rank, len(normal)) - 1])
 
 
@@ -99,9 +99,9 @@ class Youden:
         """
         cut, hits, alarms = _confusion_by_cut(scores, abnormal, "youden")
         positives = abnormal.sum()
-        sensitivity = hits / positives
-        false_alarm_rate = (alarms - hits) / (len(abnormal) - positives)
-        return float(cut[(sensitivity - false_alarm_rate).argmax()])
+        # times positives and negatives, so that equal sums stay equal without rounding
+        gain = hits * (len(abnormal) - positives) - (alarms - hits) * positives
+        return float(cut[gain.argmax()])
 
 
 class Fixed:
@@ -144,7 +144,11 @@ def _confusion_by_cut(scores: FloatArray, abnormal: BoolArray, rule: str) -> tup
     at_or_below = np.searchsorted(sorted_scores, values, side="right")
     below = np.concatenate([[0], at_or_below[:-1]])
     hits_below = np.concatenate([[0], np.cumsum(sorted_abnormal)])
-    cut = np.concatenate([[np.nextafter(values[0], -np.inf)], (values[:-1] + values[1:]) / 2])
+    lower, upper = values[:-1], values[1:]
+    half_way = lower / 2 + upper / 2
+    # between neighbouring floats there is no half way: rounding gives one of the two
+    between = np.where((half_way >= lower) & (half_way < upper), half_way, lower)
+    cut = np.concatenate([[np.nextafter(values[0], -np.inf)], between])
     alarms = len(scores) - below
     hits = abnormal.sum() - hits_below[below]
     return cut, hits.astype(np.float64), alarms.astype(np.float64)

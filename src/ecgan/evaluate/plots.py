@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from ecgan.types import FloatArray, IntArray
@@ -25,14 +26,16 @@ def loss_curves(metrics: pd.DataFrame) -> Figure:
     names = sorted({name.partition("/")[2] for name in metrics.columns if name.startswith("train/")})
     figure, axes = _panels(len(names))
     for axis, name in zip(axes, names, strict=True):
+        # the best weights are validated once more after fitting; that row belongs to no epoch of the curve
+        trained = metrics["epoch"] <= metrics.loc[metrics[f"train/{name}"].notna(), "epoch"].max()
         for part, color in (("train", NORMAL), ("val", ABNORMAL)):
             column = f"{part}/{name}"
             if column in metrics:
-                # the best weights are validated once more after fitting; that row belongs to no epoch of the curve
-                curve = metrics[["epoch", column]].dropna().drop_duplicates("epoch", keep="first")
+                curve = metrics.loc[trained, ["epoch", column]].dropna().drop_duplicates("epoch", keep="first")
                 label = {"train": "training", "val": "validation normals"}[part]
                 axis.plot(curve["epoch"] + 1, curve[column], color=color, label=label, marker=".")
         axis.set(title=name.replace("_", " "), xlabel="epoch")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.legend(frameon=False)
     return figure
 

@@ -11,7 +11,16 @@ from ecgan.errors import RunError
 from ecgan.files import replacing
 from ecgan.types import FloatArray, IntArray
 
-COLUMNS = ("index", "group", "label", "abnormal", "score", "threshold", "predicted")
+DTYPES = {
+    "index": "int64",
+    "group": "Int64",
+    "label": "int64",
+    "abnormal": "int64",
+    "score": "float64",
+    "threshold": "float64",
+    "predicted": "int64",
+}
+COLUMNS = tuple(DTYPES)
 
 
 def predictions(
@@ -53,7 +62,7 @@ def read_predictions(path: Path) -> pd.DataFrame:
         RunError: when it is missing or damaged.
     """
     try:
-        table = pd.read_csv(path, dtype={"group": "Int64"}, float_precision="round_trip")
+        table = pd.read_csv(path, dtype=DTYPES, float_precision="round_trip")
     except (OSError, ValueError) as error:
         raise RunError(f"{path} cannot be read ({error}); run ecgan-detect again.") from error
     if tuple(table.columns) != COLUMNS:

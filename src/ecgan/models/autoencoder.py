@@ -24,7 +24,7 @@ class ConvAutoencoderNet(nn.Module):
     def __init__(self, spec: DataSpec, latent: int, width: int, depth: int, norm: Norm) -> None:
         super().__init__()
         self.encoder = ConvEncoder(spec.channels, spec.seq_len, latent, width, depth, norm)
-        self.decoder = ConvDecoder(spec.channels, spec.seq_len, latent, width, depth, norm, spec.value_range)
+        self.decoder = ConvDecoder(spec.channels, spec.seq_len, latent, width, depth, norm)
 
     def encode(self, x: Tensor) -> Tensor:
         """Map (B, C, T) to (B, latent)."""

@@ -11,6 +11,7 @@ from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from ecgan.errors import ConfigError
 from ecgan.losses import ErrorName, reconstruction_error
 from ecgan.types import Batch
 
@@ -118,6 +119,8 @@ class AdversarialModel(Model):
         clip_norm: float | None = None,
     ) -> None:
         super().__init__()
+        if n_critic < 1:
+            raise ConfigError(f"model.n_critic is {n_critic} but the critic needs at least one step per batch.")
         self.automatic_optimization = False
         self.generator, self.critic = generator, critic
         self.optimizer, self.critic_optimizer = optimizer, critic_optimizer

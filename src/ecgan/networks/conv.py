@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from torch import Tensor, nn
 
-from ecgan.errors import DataError
+from ecgan.errors import ConfigError, DataError
 
 Norm = Literal["batch", "group", "none"]
 MIN_LENGTH = 16
@@ -16,8 +17,11 @@ def halvings(seq_len: int, depth: int) -> list[int]:
     """Lengths after each stride-2 layer, from ``seq_len`` down to four samples or ``depth`` layers.
 
     Raises:
+        ConfigError: when no layer is asked for.
         DataError: when the series are shorter than 16 samples.
     """
+    if depth < 1:
+        raise ConfigError(f"model.depth is {depth} but a convolutional model needs one layer or more.")
     if seq_len < MIN_LENGTH:
         raise DataError(f"Convolutional models need series of {MIN_LENGTH} samples or more; these have {seq_len}.")
     lengths = [seq_len]
@@ -30,7 +34,7 @@ def normalization(norm: Norm, channels: int) -> nn.Module:
     """Build the normalization layer called ``norm`` over ``channels``."""
     if norm == "batch":
         return nn.BatchNorm1d(channels)
-    return nn.GroupNorm(min(8, channels), channels) if norm == "group" else nn.Identity()
+    return nn.GroupNorm(math.gcd(8, channels), channels) if norm == "group" else nn.Identity()
 
 
 class ConvEncoder(nn.Module):
@@ -84,6 +88,8 @@ class ConvEncoder(nn.Module):
 class ConvDecoder(nn.Module):
     """The mirror image of ``ConvEncoder``: a linear layer, then transposed convolutions back to the exact length.
 
+    The output is linear: a tanh that saturates at one sample early on gets no gradient there and stays wrong.
+
     Args:
         channels: channels of a series.
         seq_len: samples of a series.
@@ -91,7 +97,6 @@ class ConvDecoder(nn.Module):
         width: channels before the last layer.
         depth: number of layers at most; short series get fewer.
         norm: normalization between layers.
-        value_range: range of the series: (-1, 1) ends in tanh, (0, 1) in a sigmoid, anything else is linear.
     """
 
     def __init__(
@@ -102,7 +107,6 @@ class ConvDecoder(nn.Module):
         width: int = 32,
         depth: int = 5,
         norm: Norm = "batch",
-        value_range: tuple[float, float] | None = None,
     ) -> None:
         super().__init__()
         lengths = halvings(seq_len, depth)[::-1]
@@ -119,15 +123,9 @@ class ConvDecoder(nn.Module):
             )
             if not last:
                 layers += [normalization(used, n_out), nn.ReLU(inplace=True)]
-        self.layers = nn.Sequential(*layers, _output_for(value_range))
+        self.layers = nn.Sequential(*layers)
 
     def forward(self, z: Tensor) -> Tensor:
         """Map (B, in_features) to (B, C, T)."""
         x: Tensor = self.layers(self.head(z).view(-1, *self.bottom))
         return x
-
-
-def _output_for(value_range: tuple[float, float] | None) -> nn.Module:
-    if value_range == (-1.0, 1.0):
-        return nn.Tanh()
-    return nn.Sigmoid() if value_range == (0.0, 1.0) else nn.Identity()

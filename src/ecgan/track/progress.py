@@ -27,7 +27,7 @@ class FoldProgress(Callback):
         self.task = TaskID(0)
         self._drawn = 0.0
 
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the bar."""
         self.progress = Progress(
             TextColumn("{task.description}"),

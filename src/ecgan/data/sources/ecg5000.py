@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,9 +44,9 @@ class ECG5000:
             DataError: when the file is damaged.
         """
         try:
-            with np.load(raw / FILE, allow_pickle=False) as archive:
+            with (raw / FILE).open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
                 x, label, n_train = archive["x"], archive["label"], int(archive["n_train"])
-        except (OSError, ValueError, KeyError, EOFError) as error:
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise DataError(f"{raw / FILE} is damaged ({error}); install the package again.") from error
         part = np.where(np.arange(len(x)) < n_train, TRAIN, TEST)
         # one patient: a group per series would promise a separation that does not exist, so none is given

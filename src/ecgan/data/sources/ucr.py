@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from ecgan.types import TEST, TRAIN, FloatArray, Recordings, RemoteFile
 
 ARCHIVE = "https://www.timeseriesclassification.com/aeon-toolkit"
 MAX_MEMBER_BYTES = 2 * 2**30
+DAMAGED = (ValueError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+"""What reading damaged, encrypted or foreign text and zip files raises."""
 
 
 class UCR:
@@ -57,7 +60,7 @@ class UCR:
         Raises:
             DataError: when a file is damaged, or the two differ in length.
         """
-        tables = [_read_table(raw, self.archive_name, part) for part in ("TRAIN", "TEST")]
+        tables = [_read_table(raw, self.files[0], f"{self.archive_name}_{part}") for part in ("TRAIN", "TEST")]
         if tables[0].shape[1] != tables[1].shape[1]:
             raise DataError(f"The two files of {self.archive_name} differ in length; fetch them again.")
         table = np.concatenate(tables)
@@ -75,7 +78,7 @@ class UCR:
         known = [int(name) for name in present]
         if normal not in known:
             hint = did_you_mean(str(normal), map(str, known))
-            raise DataError(f"{self.archive_name} has no class {normal} that dataset.normal asks for; {hint}.")
+            raise DataError(f"{self.archive_name} has no class {normal} that dataset.normal asks for; {hint}")
         return [normal, *(name for name in known if name != normal)]
 
 
@@ -110,14 +113,13 @@ class Wafer(UCR):
             yield chunk
 
 
-def _read_table(raw: Path, name: str, part: str) -> FloatArray:
-    tsv = raw / f"{name}_{part}.tsv"
+def _read_table(raw: Path, file: RemoteFile, stem: str) -> FloatArray:
+    # either both bare files or the archive, as in the checksums: one of each would read what nobody checked
+    bare = all((raw / member).is_file() for member in file.members)
+    place = raw / (f"{stem}.tsv" if bare else file.name)
     try:
-        if tsv.is_file():
-            return _parse(tsv.read_text(encoding="utf-8"), "tsv")
-        return _read_member(raw / f"{name}.zip", f"{name}_{part}")
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
-        place = tsv if tsv.is_file() else raw / f"{name}.zip"
+        return _parse(place.read_text(encoding="utf-8"), "tsv") if bare else _read_member(place, stem)
+    except DAMAGED as error:
         raise DataError(f"{place} is damaged ({error}); delete it and fetch it again.") from error
 
 
@@ -138,6 +140,8 @@ def _parse(text: str, kind: str) -> FloatArray:
     if kind in ("ts", "arff"):
         body = re.split(r"(?im)^@data\s*$", text, maxsplit=1)[-1]
         text = body.replace(":", ",").replace(",", " ")
+    if not text.strip():
+        raise ValueError("it is empty")
     table = np.loadtxt(io.StringIO(text), ndmin=2, dtype=np.float64)
     if table.shape[1] < 2:  # noqa: PLR2004 - a label and a sample
         raise ValueError("rows of a label and at least one sample are expected")

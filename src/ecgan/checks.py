@@ -1,0 +1,153 @@
+"""What a composed config must satisfy beyond its types: values, classes in their places, and what detectors need."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from ecgan.errors import ConfigError
+from ecgan.nodes import TARGET, check_node, locate
+from ecgan.plugins import files_of
+from ecgan.usage import conf_dir
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    "split.method": ("holdout", "kfold", "official", "from_file"),
+    "split.test": ("fixed", "rotate"),
+    "split.abnormal": ("stratify", "test"),
+    "split.train_on": ("normal", "all"),
+    "trainer.precision": ("32-true", "bf16-mixed", "16-mixed"),
+    "trainer.accelerator": ("auto", "cpu", "gpu", "cuda", "mps"),
+}
+AT_LEAST: dict[str, int] = {
+    "seed": 0,
+    "data.batch_size": 1,
+    "data.eval_batch_size": 1,
+    "split.folds": 1,
+    "split.seed": 0,
+    "trainer.max_epochs": 1,
+    "trainer.devices": 1,
+    "trainer.threads": 1,
+    "trainer.patience": 1,
+}
+ABOVE_ZERO = ("split.test_size", "split.val_size", "trainer.limit_train_batches")
+ROLES: dict[str, tuple[str, str]] = {
+    "dataset": ("read", "a source of data"),
+    "transform": ("fit", "a transform"),
+    "model": ("training_step", "a model"),
+    "threshold": ("choose", "a threshold rule"),
+    "scorer": ("score", "a scorer"),
+    "step": ("__call__", "a preprocessing step"),
+}
+"""The method by which a class shows that it can stand in a section, and what to call it."""
+FOLDER = re.compile(r"[\w.-]*[\w-][\w.-]*")
+
+
+def check_content(content: dict[str, Any]) -> None:
+    """Check a resolved config.
+
+    Raises:
+        ConfigError: naming the wrong key or value and what would be right.
+    """
+    _check_values(content)
+    for key, name in content["tracker"].items():
+        check_folder(f"tracker.{key}", name)
+    for section in ("dataset", "transform", "model", "threshold"):
+        _check_class(content[section], section, section)
+    _check_steps(content["preprocess"]["steps"])
+    _check_detectors(content["detector"])
+    _check_capabilities(content)
+
+
+def check_folder(key: str, name: str) -> None:
+    """Refuse a name that is no plain folder name, since runs land in folders of these names.
+
+    Raises:
+        ConfigError: naming the key.
+    """
+    if not FOLDER.fullmatch(name):
+        raise ConfigError(f"{key} becomes a folder and may hold letters, digits, '_', '-' and '.', not {name!r}.")
+
+
+def models_with(capability: type) -> list[str]:
+    """Names of the models that have a capability, those of plug-ins included."""
+    names = []
+    for file in (*(conf_dir() / "model").glob("*.yaml"), *files_of("model")):
+        node = OmegaConf.create(file.read_text(encoding="utf-8"))
+        if isinstance(node, DictConfig) and TARGET in node and issubclass(locate(node[TARGET]), capability):
+            names.append(file.name.removesuffix(".yaml"))
+    return sorted(names)
+
+
+def _check_values(content: dict[str, Any]) -> None:
+    for key, choices in CHOICES.items():
+        value = _at(content, key)
+        if value not in choices:
+            raise ConfigError(f"{key} is {value!r} but must be one of {', '.join(choices)}.")
+    for key, least in AT_LEAST.items():
+        value = _at(content, key)
+        if value is not None and value < least:
+            raise ConfigError(f"{key} is {value} but must be at least {least}.")
+    for key in ABOVE_ZERO:
+        value = _at(content, key)
+        if not value > 0:
+            raise ConfigError(f"{key} is {value} but must be above 0.")
+    split = content["split"]
+    if split["method"] == "kfold" and split["folds"] < 2:  # noqa: PLR2004
+        raise ConfigError("split.folds is 1 but kfold needs at least 2; raise it, or use split=holdout.")
+    last = {"kfold": split["folds"] - 1, "from_file": None}.get(split["method"], 0)
+    only = split["only"]
+    if split["method"] == "from_file" and not split["path"]:
+        raise ConfigError("split=from_file needs split.path=<splits.json>, as written by an earlier run.")
+    if only is not None and (not only or (last is not None and not set(only) <= set(range(last + 1)))):
+        raise ConfigError(f"split.only is {only} but the folds are 0 to {'…' if last is None else last}; name some.")
+
+
+def _check_class(node: Any, where: str, role: str) -> None:
+    if not isinstance(node, Mapping) or TARGET not in node:
+        advice = f"choose one with {where}=…" if where == role else "give it a _target_"
+        raise ConfigError(f"The section {where} names no class; {advice}.")
+    method, what = ROLES[role]
+    cls = locate(node[TARGET])
+    if method not in dir(cls):
+        raise ConfigError(f"{where} names {cls.__name__}, which is not {what}; name another class in {where}.{TARGET}.")
+    check_node(node, where)
+
+
+def _check_steps(steps: Any) -> None:
+    if not isinstance(steps, Mapping):
+        raise ConfigError("preprocess.steps must hold named steps; choose some with preprocess=….")
+    for name, step in steps.items():
+        _check_class(step, f"preprocess.steps.{name}", "step")
+
+
+def _check_detectors(detectors: Any) -> None:
+    if detectors is not None and not isinstance(detectors, Mapping):
+        raise ConfigError("The section detector must hold named detectors; choose some with detector=[…].")
+    for name, node in (detectors or {}).items():
+        where = f"detector.{name}"
+        check_folder(where, str(name))
+        if not isinstance(node, Mapping) or set(node) != {"scorer", "threshold"}:
+            raise ConfigError(f"{where} must hold a scorer and a threshold and nothing else; compare conf/detector.")
+        for part in ("scorer", "threshold"):
+            _check_class(node[part], f"{where}.{part}", part)
+
+
+def _check_capabilities(content: dict[str, Any]) -> None:
+    model = locate(content["model"][TARGET])
+    for name, node in (content["detector"] or {}).items():
+        scorer = locate(node["scorer"][TARGET])
+        for capability in getattr(scorer, "requires", ()):
+            if not issubclass(model, capability):
+                able = ", ".join(models_with(capability)) or "none"
+                raise ConfigError(
+                    f"The detector {name!r} needs a model that {capability.__name__.lower()}, which {model.__name__} "
+                    f"does not; choose another detector, or one of these models: {able}."
+                )
+
+
+def _at(content: dict[str, Any], key: str) -> Any:
+    section, _, name = key.rpartition(".")
+    return content[section][name] if section else content[name]

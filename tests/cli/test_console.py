@@ -1,0 +1,171 @@
+"""The console scripts as a whole: help, runs, files as first argument, sweeps."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from commands import SINE, TINY, Command, left_in, only_run
+
+from ecgan.usage import GROUPS, options
+
+SCRIPTS = ("train", "preprocess", "detect", "init")
+QUICK = (*TINY, "split.only=[0]")
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help_says_how_to_call_it(command: Command, name: str, flag: str) -> None:
+    out = command(name, flag).worked()
+    assert f"ecgan-{name}" in out
+    assert max(map(len, out.splitlines())) <= 120
+    assert left_in(command.folder) == []
+
+
+def test_help_of_train_lists_every_choice(command: Command) -> None:
+    out = command("train", "--help").worked()
+    assert all(name in out for group in GROUPS for name in (group, *options(group)))
+
+
+def test_help_wins_over_wrong_settings(command: Command) -> None:
+    assert "Groups" in command("train", "modle=x", "--help").worked()
+
+
+def test_help_imports_nothing_heavy() -> None:
+    """One fresh process asks all scripts for help and counts what it had to import."""
+    program = """
+import sys
+from ecgan import cli
+for name in ("train", "preprocess", "detect", "init"):
+    sys.argv = [f"ecgan-{name}", "--help"]
+    try:
+        getattr(cli, name)()
+    except SystemExit as stop:
+        assert not stop.code
+heavy = {"torch", "hydra", "omegaconf", "numpy", "pandas", "pytorch_lightning", "matplotlib", "sklearn", "rich"}
+print("HEAVY", sorted(heavy & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "HEAVY []"
+    assert done.stderr == ""
+
+
+def test_a_wrong_setting_in_a_process_of_its_own(tmp_path: Path) -> None:
+    """What the user's shell sees: one line, an exit code, and an untouched folder."""
+    program = "from ecgan.cli import train; train()"
+    done = subprocess.run([sys.executable, "-c", program, "modle=x"], capture_output=True, text=True, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "ecgan-train: There is no setting 'modle'; did you mean 'model'?\n"
+    assert left_in(tmp_path) == []
+
+
+def test_a_run_ends_with_its_table_and_directory(command: Command) -> None:
+    out = command("train", *QUICK).worked()
+    run = only_run(command.folder / "outputs" / "local" / "ecgan" / "default")
+    assert out.rstrip().endswith(f"Run directory: {run}")
+    assert "AUROC" in out
+    assert "knn" in out
+
+
+def test_a_run_keeps_what_composed_it(command: Command) -> None:
+    command("train", *QUICK, "model.latent=5").worked()
+    run = only_run(command.folder)
+    assert {file.name for file in (run / ".hydra").iterdir()} == {"config.yaml", "overrides.yaml", "hydra.yaml"}
+    assert yaml.safe_load((run / ".hydra" / "overrides.yaml").read_text()) == [*QUICK, "model.latent=5"]
+    assert yaml.safe_load((run / ".hydra" / "config.yaml").read_text())["model"]["latent"] == 5
+    assert "run" in yaml.safe_load((run / ".hydra" / "hydra.yaml").read_text())["hydra"]
+
+
+def test_a_run_records_the_command_as_it_was_given(command: Command) -> None:
+    command("init", "me", "p", "e", "-d", "sine", "-o", "my.yml").worked()
+    command("train", "my.yml", *QUICK).worked()
+    facts = json.loads((only_run(command.folder) / "run.json").read_text())
+    assert facts["command"].startswith("ecgan-train my.yml dataset=sine ")
+    assert facts["status"] == "finished"
+
+
+def test_a_command_leaves_the_process_as_it_was(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+    command("train", *QUICK, "model.latent=big").refused(2)
+    command("train", *QUICK, "+model.foo=1", "-m").refused_job(0)
+    assert os.environ["HYDRA_FULL_ERROR"] == "0"
+    assert Path.cwd() == command.folder
+    assert sys.argv[0] == "ecgan-train"
+    assert "-m" in sys.argv
+
+
+@pytest.mark.parametrize("flags", [("-m",), ("--multirun",)])
+def test_a_sweep_runs_each_value(command: Command, flags: tuple[str, ...]) -> None:
+    out = command("train", *flags, *QUICK, "model=autoencoder,lstm_autoencoder").worked()
+    assert out.count("Run directory:") == 2
+    models = set()
+    for file in command.folder.rglob("run.json"):
+        assert json.loads(file.read_text())["status"] == "finished"
+        models.add(yaml.safe_load((file.parent / ".hydra" / "config.yaml").read_text())["model"]["_target_"])
+    assert {name.rpartition(".")[2] for name in models} == {"Autoencoder", "LSTMAutoencoder"}
+
+
+def test_a_failed_job_does_not_end_the_sweep(command: Command) -> None:
+    outcome = command("train", *QUICK, "-m", "model.latent=-1,3")
+    outcome.refused_job(0, "model.latent=-1", "Autoencoder cannot be made")
+    assert outcome.code == 2
+    assert outcome.out.count("Run directory:") == 1
+    found = {json.loads(file.read_text())["status"] for file in command.folder.rglob("run.json")}
+    assert found == {"failed", "finished"}
+
+
+def test_a_sweep_with_a_misspelt_choice_never_begins(command: Command) -> None:
+    outcome = command("train", "-m", *QUICK, "model=autoencoder,beatgam")
+    outcome.refused(2, "no model named 'beatgam'", "did you mean 'beatgan'?")
+    assert not list(command.folder.rglob("run.json"))
+    assert not (command.folder / "data").exists()
+
+
+def test_a_runs_own_config_runs_again(command: Command, tiny_run: Path) -> None:
+    """A directory holds all that is needed: its config alone gives the same predictions."""
+    command("train", str(tiny_run / ".hydra" / "config.yaml")).worked()
+    again = only_run(command.folder)
+    assert again != tiny_run
+    predictions = sorted(file.relative_to(again) for file in again.rglob("predictions.csv"))
+    assert len(predictions) == 2
+    for name in predictions:
+        assert (again / name).read_bytes() == (tiny_run / name).read_bytes()
+
+
+def test_groups_of_the_command_line_replace_sections_of_a_runs_config(command: Command, tiny_run: Path) -> None:
+    file = str(tiny_run / ".hydra" / "config.yaml")
+    command("train", file, "model=lstm_autoencoder", "model.patch=4", "detector=[pca]", "split.only=[0]").worked()
+    run = only_run(command.folder)
+    cfg = yaml.safe_load((run / ".hydra" / "config.yaml").read_text())
+    assert cfg["model"]["_target_"].endswith(".LSTMAutoencoder")
+    assert cfg["model"]["patch"] == 4
+    assert list(cfg["detector"]) == ["pca"]
+    assert cfg["dataset"]["n_series"] == 200
+
+
+def test_preprocess_prints_what_it_stored(command: Command) -> None:
+    first = command("preprocess", *SINE).worked()
+    assert "200 series of shape (1, 32) (normal 160, noise 20, superimposed 20)" in first
+    store = Path(first.rpartition("Store: ")[2].strip())
+    before = (store / "data.npy").stat().st_mtime_ns
+    assert command("preprocess", *SINE).worked() == first
+    assert (store / "data.npy").stat().st_mtime_ns == before
+
+
+def test_two_preprocessings_coexist(command: Command) -> None:
+    command("preprocess", *SINE).worked()
+    out = command("preprocess", *SINE, "preprocess=interpolate", "preprocess.length=20").worked()
+    assert "200 series of shape (1, 20)" in out
+    assert len(list((command.folder / "data" / "sine" / "processed").glob("*/manifest.json"))) == 2
+
+
+def test_cfg_shows_the_config_and_runs_nothing(command: Command) -> None:
+    out = command("train", *SINE, "--cfg", "job", "seed=7").worked()
+    assert yaml.safe_load(out)["seed"] == 7
+    assert left_in(command.folder) == []

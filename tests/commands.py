@@ -1,0 +1,96 @@
+"""The console scripts, called in this process as a shell would call them."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+SINE = ("dataset=sine", "dataset.n_series=200", "dataset.seq_len=32")
+TINY = (*SINE, "trainer=smoke", "split.folds=2", "detector=[knn]", "trainer.figures=false")
+"""Settings of the smallest run that has everything."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left on the terminal."""
+
+    code: int
+    out: str
+    err: str
+
+    def refused(self, code: int, *parts: str) -> None:
+        """Assert that the command told what is wrong in one sentence with these parts, and nothing else."""
+        lines = self.err.splitlines()
+        assert len(lines) == 1, f"one line expected, got {self}"
+        assert lines[0].startswith("ecgan-")
+        assert lines[0].endswith((".", "?", ")"))
+        assert "Traceback" not in lines[0]
+        assert "unexpected" not in lines[0]
+        assert [part for part in parts if part not in lines[0]] == [], lines[0]
+        assert self.code == code, lines[0]
+
+    def refused_job(self, number: int, *parts: str) -> None:
+        """Assert that one job of a sweep failed: a line when it did, and the same sentence at the end."""
+        during, end = self.err.splitlines()
+        assert during.startswith(f"ecgan-train: job {number} (")
+        assert [part for part in parts if part not in during] == [], during
+        assert during.endswith(end.removeprefix("ecgan-train: "))
+        assert self.code in (1, 2)
+
+    def worked(self) -> str:
+        """Assert that the command succeeded without a word on standard error; return what it printed."""
+        assert (self.code, self.err) == (0, "")
+        return self.out
+
+
+@dataclass(frozen=True)
+class Command:
+    """Calls a console script; exceptions that leave it are not caught."""
+
+    monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str]
+    folder: Path
+
+    def __call__(self, name: str, *arguments: str) -> Outcome:
+        from ecgan import cli
+
+        forget_hydra()
+        self.capsys.readouterr()
+        self.monkeypatch.setattr(sys, "argv", [f"ecgan-{name}", *arguments])
+        code = 0
+        try:
+            getattr(cli, name)()
+        except SystemExit as stop:
+            code = stop.code if isinstance(stop.code, int) else 0 if stop.code is None else 1
+        finally:
+            forget_hydra()
+        return Outcome(code, *self.capsys.readouterr())
+
+
+def forget_hydra() -> None:
+    """Clear what Hydra keeps between two commands of one process."""
+    if "hydra" in sys.modules:
+        from hydra.core.global_hydra import GlobalHydra
+
+        GlobalHydra.instance().clear()
+
+
+def left_in(folder: Path) -> list[str]:
+    """Everything below a folder, files and folders alike."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def only_run(folder: Path) -> Path:
+    """The one run directory below a folder."""
+    found = [file.parent for file in folder.rglob("run.json") if "detections" not in file.parts]
+    assert len(found) == 1
+    return found[0]
+
+
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take away what would change a command from outside."""
+    for name in ("HYDRA_FULL_ERROR", "ECGAN_MIRROR"):
+        monkeypatch.delenv(name, raising=False)

@@ -1,0 +1,79 @@
+"""A third party's package, written to disk and found through its entry point as an installed one would be."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+NAME = "ecgan_test_plugin"
+MODELS = '''
+"""Two models: one that only has a loss, and one that returns its input."""
+
+import torch
+from ecgan.models.base import Model
+
+
+class Silent(Model):
+    """Learns the mean of all series and can do nothing else."""
+
+    def __init__(self, spec, optimizer, start: float = 0.0):
+        super().__init__()
+        self.mean = torch.nn.Parameter(torch.full((1, spec.channels, spec.seq_len), start))
+        self.optimizer = optimizer
+
+    def training_step(self, batch):
+        return self.loss(batch)
+
+    def loss(self, batch):
+        return (batch.x - self.mean).square().mean()
+
+    def configure_optimizers(self):
+        return self.optimizer(self.parameters())
+
+
+class Echo(Silent):
+    """Reconstructs the mean, whatever it sees."""
+
+    def reconstruct(self, x):
+        return self.mean.expand_as(x)
+'''
+CONFIG = """
+# {name}
+_target_: {package}.models.{cls}
+start: 0.5 # first guess of every sample
+optimizer:
+  _target_: torch.optim.SGD
+  _partial_: true
+  lr: 0.1
+"""
+
+
+@contextmanager
+def installed_plugin(folder: Path) -> Iterator[str]:
+    """Write the package and its metadata into ``folder``, put that on the path, and take all back afterwards."""
+    from ecgan.plugins import config_packages
+
+    files = {
+        f"{NAME}/__init__.py": "",
+        f"{NAME}/models.py": MODELS,
+        f"{NAME}/conf/__init__.py": "",
+        f"{NAME}/conf/model/silent.yaml": CONFIG.format(name="silent", package=NAME, cls="Silent"),
+        f"{NAME}/conf/model/echo.yaml": CONFIG.format(name="echo", package=NAME, cls="Echo"),
+        f"{NAME}/conf/pair/sine_echo.yaml": "# @package _global_\nmodel:\n  start: 0.25\n",
+        f"{NAME}-1.0.dist-info/METADATA": f"Metadata-Version: 2.1\nName: {NAME}\nVersion: 1.0\n",
+        f"{NAME}-1.0.dist-info/entry_points.txt": f"[ecgan.configs]\n{NAME} = {NAME}.conf\n",
+    }
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        config_packages.cache_clear()
+        yield NAME
+    config_packages.cache_clear()
+    for name in [name for name in sys.modules if name.partition(".")[0] == NAME]:
+        del sys.modules[name]

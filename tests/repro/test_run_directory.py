@@ -1,0 +1,170 @@
+"""The run directory is a contract: which files it has, who owns it, and how it says that a run failed."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ecgan import experiment
+from ecgan.config import compose
+from ecgan.errors import ConfigError, RunError
+from ecgan.evaluate.predictions import COLUMNS
+
+Execute = Callable[..., Path]
+DETECTORS = ("reconstruction", "lstm_autoencoder", "knn", "pca")
+
+
+def files(directory: Path) -> set[str]:
+    return {str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file()}
+
+
+def facts(directory: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((directory / "run.json").read_text("utf-8"))
+    return content
+
+
+def of_fold(figures: bool) -> set[str]:
+    """The files of a fold."""
+    names = {"checkpoints/best.ckpt", "checkpoints/last.ckpt", "lightning/metrics.csv", "transform.json"}
+    for name in DETECTORS:
+        names |= {f"detection/{name}/{file}" for file in ("threshold.json", "predictions.csv", "metrics.json")}
+        if name != "reconstruction":  # the model itself is its state
+            names.add(f"detection/{name}/scorer.safetensors")
+        if figures:
+            names |= {f"figures/{name}_{kind}.png" for kind in ("scores", "recall", "curves")}
+    return names | ({"figures/loss.png", "figures/reconstruction.png"} if figures else set())
+
+
+AT_THE_TOP = {"run.json", "splits.json", "ecgan.log", "results.csv", "summary.json", "report.html"}
+
+
+def test_a_finished_run_has_exactly_these_files(full: Path) -> None:
+    expected = AT_THE_TOP | {".hydra/config.yaml"}
+    for number in range(3):
+        expected |= {f"fold_{number}/{name}" for name in of_fold(figures=False)}
+    assert files(full) == expected
+
+
+@pytest.fixture(scope="module")
+def drawn(execute: Execute) -> Path:
+    """A run with figures."""
+    return execute("drawn", "split=holdout", "trainer.figures=true")
+
+
+def test_figures_are_files_and_part_of_the_report(drawn: Path) -> None:
+    assert files(drawn) == AT_THE_TOP | {".hydra/config.yaml"} | {f"fold_0/{name}" for name in of_fold(figures=True)}
+    for figure in (drawn / "fold_0" / "figures").iterdir():
+        assert figure.read_bytes().startswith(b"\x89PNG")
+    assert (drawn / "report.html").read_text("utf-8").count("data:image/png;base64,") == 14
+
+
+def test_columns_of_the_tables(full: Path) -> None:
+    with (full / "results.csv").open(encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert set(rows[0]) == {"fold", "detector", "split", "metric", "value"}
+    assert {row["detector"] for row in rows} == {"-", *DETECTORS}
+    for file in full.glob("fold_*/detection/*/predictions.csv"):
+        assert file.read_text("utf-8").splitlines()[0] == ",".join(COLUMNS)
+
+
+def test_run_json_says_what_ran_on_what(full: Path) -> None:
+    found = facts(full)
+    assert found["status"] == "finished"
+    assert found["dataset"]["counts"] == {"normal": 192, "noise": 24, "superimposed": 24}
+    assert found["dataset"]["shape"] == [240, 1, 32]
+    assert found["seed"] == 0
+    assert found["detectors"] == list(DETECTORS)
+    assert set(found["folds"]) == {"fold_0", "fold_1", "fold_2"}
+    seeds = set()
+    for entry in found["folds"].values():
+        assert entry["device"] == "cpu"
+        assert entry["threads"] == 1
+        assert set(entry["scorers"]) == {"lstm_autoencoder", "knn", "pca"}
+        seeds.add(entry["seed"])
+    assert len(seeds) == 3
+
+
+def test_summary_averages_the_results(full: Path) -> None:
+    with (full / "results.csv").open(encoding="utf-8") as stream:
+        values = [
+            float(row["value"])
+            for row in csv.DictReader(stream)
+            if (row["detector"], row["split"], row["metric"]) == ("knn", "test", "auroc")
+        ]
+    entry = json.loads((full / "summary.json").read_text("utf-8"))["knn"]["auroc"]
+    assert len(values) == entry["n"] == 3
+    assert entry["mean"] == pytest.approx(sum(values) / 3)
+
+
+def test_parts_of_every_fold_are_disjoint_and_training_is_normal(full: Path) -> None:
+    content = json.loads((full / "splits.json").read_text("utf-8"))
+    assert content["n_series"] == 240
+    assert content["groups_known"] is False
+    assert content["protocol"]["method"] == "kfold"
+    assert len({json.dumps(fold["test"]) for fold in content["folds"]}) == 1  # one fixed test part
+    for fold in content["folds"]:
+        parts = [set(fold[name]) for name in ("train", "val", "test")]
+        assert sum(map(len, parts)) == len(set.union(*parts))
+
+
+def test_a_directory_belongs_to_one_run(full: Path, settings: tuple[str, ...], workspace: Path) -> None:
+    before = files(full), (full / "run.json").read_bytes()
+    with pytest.raises(RunError, match="already holds a run"):
+        experiment.run(compose([*settings, f"paths.data={workspace}/data"]), full)
+    assert (files(full), (full / "run.json").read_bytes()) == before
+
+
+def failed(tmp_path: Path, settings: tuple[str, ...], error: type[BaseException], *overrides: str) -> Path:
+    """Run into an error and return the run directory."""
+    directory = tmp_path / "run"
+    with pytest.raises(error):
+        experiment.run(compose([*settings, f"paths.data={tmp_path}/data", *overrides]), directory)
+    return directory
+
+
+def test_a_run_that_diverges_says_so(tmp_path: Path, settings: tuple[str, ...]) -> None:
+    directory = failed(tmp_path, settings, RunError, "model.optimizer.lr=1e30")
+    found = facts(directory)
+    assert found["status"] == "failed"
+    assert "diverged" in found["error"]
+    assert "lower model.optimizer.lr" in found["error"]
+    assert "ended" in found
+    assert "diverged" in (directory / "ecgan.log").read_text("utf-8")
+    assert not {"results.csv", "summary.json", "report.html"} & files(directory)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(ZeroDivisionError, "failed"), (KeyboardInterrupt, "interrupted"), (SystemExit, "interrupted")],
+)
+def test_an_error_in_a_fold_is_recorded(
+    tmp_path: Path,
+    settings: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    error: type[BaseException],
+    status: str,
+) -> None:
+    def broken(*_: Any) -> None:
+        raise error("in the fold")
+
+    monkeypatch.setattr(experiment, "run_fold", broken)
+    directory = failed(tmp_path, settings, error)
+    assert facts(directory)["status"] == status
+    assert facts(directory)["error"] == f"{error.__name__}: in the fold"
+    assert "splits.json" in files(directory)  # written before training
+    traceback = "Traceback" in (directory / "ecgan.log").read_text("utf-8")
+    assert traceback == (status == "failed")  # an unexpected error keeps its traceback in the log
+
+
+def test_a_fold_that_does_not_exist_fails_before_training(
+    full: Path, tmp_path: Path, settings: tuple[str, ...]
+) -> None:
+    folds = ("split=from_file", f"split.path={full / 'splits.json'}", "split.only=[3]")
+    directory = failed(tmp_path, settings, ConfigError, *folds)
+    assert facts(directory)["status"] == "failed"
+    assert not list(directory.glob("fold_*"))

@@ -1,0 +1,130 @@
+"""Batches: whole, typed, seeded, and in the order of the store where order matters."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from ecgan.data import datamodule
+from ecgan.data.datamodule import DataModule, series_chunks
+from ecgan.data.folds import SplitPlan, make_folds
+from ecgan.data.store import Store
+from ecgan.data.transform import Identity, MinMax, PerSeries, Transform
+from ecgan.types import Batch, DataSpec, Fold
+
+
+@pytest.fixture(scope="module")
+def fold(toy_store: Store) -> Fold:
+    return make_folds(toy_store.label, toy_store.group, None, SplitPlan(method="holdout", train_on="all"), 0)[0]
+
+
+def module(store: Store, fold: Fold, transform: Transform | None = None, seed: int = 0) -> DataModule:
+    return DataModule(store, fold, transform or Identity(), batch_size=16, eval_batch_size=50, seed=seed)
+
+
+def order(loader: DataLoader[Batch]) -> list[int]:
+    return torch.cat([batch.index for batch in loader]).tolist()
+
+
+@pytest.mark.parametrize("part", ["train", "val", "test"])
+def test_batches_have_the_promised_shapes_types_and_content(toy_store: Store, fold: Fold, part: str) -> None:
+    data = module(toy_store, fold)
+    size = 16 if part == "train" else 50
+    indices = getattr(fold, part)
+    batches = list(getattr(data, f"{part}_dataloader")())
+    assert [len(batch.y) for batch in batches[:-1]] == [size] * ((len(indices) - 1) // size)
+    for batch in batches:
+        assert isinstance(batch, Batch)
+        n = len(batch.index)
+        assert (batch.x.shape, batch.y.shape) == ((n, 1, 64), (n,))
+        assert (batch.x.dtype, batch.y.dtype, batch.index.dtype) == (torch.float32, torch.int64, torch.int64)
+        assert np.array_equal(batch.x, toy_store.data[batch.index])
+        assert np.array_equal(batch.y, toy_store.label[batch.index])
+    assert sorted(torch.cat([batch.index for batch in batches]).tolist()) == indices.tolist()
+
+
+def test_evaluation_keeps_the_order_of_the_store(toy_store: Store, fold: Fold) -> None:
+    data = module(toy_store, fold)
+    assert order(data.val_dataloader()) == fold.val.tolist()
+    assert order(data.test_dataloader()) == fold.test.tolist()
+
+
+def test_training_order_is_shuffled_by_the_seed_alone(toy_store: Store, fold: Fold) -> None:
+    torch.manual_seed(1)
+    loader = module(toy_store, fold, seed=5).train_dataloader()
+    epochs = [order(loader), order(loader)]
+    torch.manual_seed(2)
+    torch.rand(3)
+    again = module(toy_store, fold, seed=5).train_dataloader()
+    assert [order(again), order(again)] == epochs
+    assert epochs[0] != epochs[1], "each epoch has its own order"
+    assert epochs[0] != fold.train.tolist()
+    assert order(module(toy_store, fold, seed=6).train_dataloader()) != epochs[0]
+
+
+def test_training_leaves_the_global_generator_alone_when_asked_twice(toy_store: Store, fold: Fold) -> None:
+    data = module(toy_store, fold)
+    assert order(data.train_dataloader()) == order(data.train_dataloader())
+
+
+def test_a_batch_is_fetched_at_once_and_transformed(
+    toy_store: Store, fold: Fold, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    class Counting(PerSeries):
+        def __call__(self, x: np.ndarray) -> np.ndarray:
+            asked.append(len(x))
+            return super().__call__(x)
+
+    data = module(toy_store, fold, Counting())
+    batch = next(iter(data.val_dataloader()))
+    assert asked == [len(batch.x)]
+    assert batch.x.amax(dim=2).sub(1).abs().max() < 1e-5
+    assert batch.x.amin(dim=2).add(1).abs().max() < 1e-5
+
+
+def test_a_part_can_be_indexed_by_position(toy_store: Store, fold: Fold) -> None:
+    dataset = module(toy_store, fold).part(fold.test)
+    assert len(dataset) == len(fold.test)
+    batch = dataset.__getitems__([3, 0, 3])
+    assert batch.index.tolist() == fold.test[[3, 0, 3]].tolist()
+    assert np.array_equal(batch.x, toy_store.data[fold.test[[3, 0, 3]]])
+    single = dataset[2]
+    assert (single.x.shape, single.index.tolist()) == ((1, 1, 64), [fold.test[2]])
+
+
+def test_batches_are_copies(toy_store: Store, fold: Fold) -> None:
+    dataset = module(toy_store, fold).part(fold.val)
+    first = dataset[0]
+    first.x.zero_()
+    first.index.zero_()
+    assert np.array_equal(dataset[0].x[0], toy_store.data[fold.val[0]])
+    assert dataset[0].index.tolist() == [fold.val[0]]
+
+
+def test_detectors_get_training_normals_only(toy_store: Store, fold: Fold) -> None:
+    normals = module(toy_store, fold).training_normals()
+    batch = normals.__getitems__(list(range(len(normals))))
+    assert batch.index.tolist() == [i for i in fold.train.tolist() if toy_store.label[i] == 0]
+    assert not batch.y.any()
+
+
+def test_spec_is_all_that_a_model_may_know(toy_store: Store, fold: Fold) -> None:
+    assert module(toy_store, fold).spec == DataSpec(64, 1, 3, fs_hz=100.0, value_range=None)
+    assert module(toy_store, fold, MinMax()).spec.value_range == (-1.0, 1.0)
+
+
+def test_transform_is_fitted_on_all_training_series_in_pieces(
+    toy_store: Store, fold: Fold, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(datamodule, "CHUNK", 37)
+    pieces = list(series_chunks(toy_store, fold.train))
+    assert max(len(piece) for piece in pieces) == 37
+    assert np.array_equal(np.concatenate(pieces), toy_store.data[fold.train])
+    transform = MinMax()
+    module(toy_store, fold, transform)
+    train = toy_store.data[fold.train]
+    assert transform.state() == {"low": [float(train.min())], "high": [float(train.max())]}

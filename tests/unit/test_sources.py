@@ -1,0 +1,239 @@
+"""Reading raw files of the UCR archive, and the synthetic sine waves."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ecgan.data.sources import sine, ucr
+from ecgan.data.sources.sine import Sine
+from ecgan.data.sources.ucr import UCR, Wafer
+from ecgan.errors import ConfigError, DataError
+from ecgan.types import TEST, TRAIN, FloatArray, IntArray, Recordings, Source
+
+LABELS = {"TRAIN": [2, 2, 1, 2, 3], "TEST": [1, 3, 3, 3, 3, 2]}
+LENGTH = 12
+
+
+def series(part: str) -> FloatArray:
+    seed = {"TRAIN": 1, "TEST": 2}[part]
+    return np.random.default_rng(seed).normal(size=(len(LABELS[part]), LENGTH)).round(5)
+
+
+def written(part: str, kind: str) -> str:
+    """One part of the toy set in a format of the archive."""
+    rows = [[str(value) for value in row] for row in series(part)]
+    labels = [str(label) for label in LABELS[part]]
+    if kind == "ts":
+        head = "# a comment\n@problemName Toy\n@timeStamps false\n@classLabel true 1 2 3\n@data\n"
+        return head + "\n".join(f"{','.join(row)}:{label}" for row, label in zip(rows, labels, strict=True)) + "\n"
+    if kind == "arff":
+        head = "% a comment\n@RELATION Toy\n\n@ATTRIBUTE att0 NUMERIC\n@ATTRIBUTE target {1,2,3}\n\n@DATA\n"
+        return head + "\r\n".join(",".join([*row, label]) for row, label in zip(rows, labels, strict=True)) + "\r\n"
+    if kind == "txt":
+        return "\n".join(f"  {float(label):.7e}  " + "  ".join(row) for row, label in zip(rows, labels, strict=True))
+    return "\n".join("\t".join([label, *row]) for row, label in zip(rows, labels, strict=True)) + "\n"
+
+
+def zipped(raw: Path, kinds: tuple[str, ...] = ("tsv",), folder: str = "", method: int = zipfile.ZIP_STORED) -> Path:
+    with zipfile.ZipFile(raw / "Toy.zip", "w", method) as archive:
+        for part in LABELS:
+            for kind in kinds:
+                archive.writestr(f"{folder}Toy_{part}.{kind}", written(part, kind))
+    return raw / "Toy.zip"
+
+
+def read(source: Source, raw: Path) -> Recordings:
+    (chunk,) = source.read(raw)
+    return chunk
+
+
+@pytest.mark.parametrize("folder", ["", "Toy/"])
+@pytest.mark.parametrize("kind", ["tsv", "txt", "ts", "arff"])
+def test_every_format_of_the_archive_gives_the_same_series(tmp_path: Path, kind: str, folder: str) -> None:
+    zipped(tmp_path, (kind,), folder)
+    source = UCR("Toy")
+    chunk = read(source, tmp_path)
+    assert np.array_equal(np.asarray(chunk.x), np.concatenate([series(p) for p in LABELS])[:, None].astype(np.float32))
+    # label 2 is the most frequent one of the training file, though label 3 is that of both together
+    assert source.classes == ("label 2", "label 1", "label 3")
+    assert chunk.y.tolist() == [0, 0, 1, 0, 2, 1, 2, 2, 2, 2, 0]
+    assert chunk.part is not None
+    assert chunk.part.tolist() == [TRAIN] * 5 + [TEST] * 6
+    assert (chunk.fs_hz, chunk.unit, chunk.group) == (None, "1", None)
+
+
+def test_of_several_formats_the_archive_s_own_is_taken(tmp_path: Path) -> None:
+    for part in LABELS:
+        with zipfile.ZipFile(tmp_path / "Toy.zip", "a") as archive:
+            archive.writestr(f"Toy_{part}.arff", "not readable")
+            archive.writestr(f"Toy_{part}.tsv", written(part, "tsv"))
+    assert len(read(UCR("Toy"), tmp_path).y) == 11
+
+
+def test_bare_files_are_read_when_both_are_there(tmp_path: Path) -> None:
+    zipped(tmp_path)
+    (tmp_path / "Toy_TEST.tsv").write_text("1\t5.0\t6.0\n")
+    assert len(read(UCR("Toy"), tmp_path).y) == 11, "one of each would read a file that no checksum covers"
+    (tmp_path / "Toy_TRAIN.tsv").write_text("1\t7.0\t8.0\n2\t1.5\t2.5\n")
+    assert np.asarray(read(UCR("Toy"), tmp_path).x).tolist() == [[[7, 8]], [[1.5, 2.5]], [[5, 6]]]
+
+
+def test_the_normal_class_may_be_named(tmp_path: Path) -> None:
+    zipped(tmp_path)
+    source = UCR("Toy", normal=3)
+    chunk = read(source, tmp_path)
+    assert source.classes == ("label 3", "label 1", "label 2")
+    assert chunk.y.tolist() == [2, 2, 1, 2, 0, 1, 0, 0, 0, 0, 2]
+    with pytest.raises(DataError, match=r"Toy has no class 4 that dataset\.normal asks for; valid are 1, 2, 3"):
+        read(UCR("Toy", normal=4), tmp_path)
+
+
+def test_names_and_folders() -> None:
+    assert UCR("ECG200").name == "ecg200"
+    assert UCR("ECG200", folder="mine").name == "mine"
+    assert UCR("ECG200").files[0].url == f"{ucr.ARCHIVE}/ECG200.zip"
+    for name in ("../../etc/passwd", "a b", ""):
+        with pytest.raises(DataError, match="is not a name of the UCR archive"):
+            UCR(name)
+
+
+def damaged_zips(path: Path) -> dict[str, bytes]:
+    whole = path.read_bytes()
+    middle = len(whole) // 4
+    return {
+        "empty": b"",
+        "truncated": whole[: len(whole) // 2],
+        "garbled": whole[:middle] + bytes(255 - byte for byte in whole[middle : middle + 40]) + whole[middle + 40 :],
+        "not a zip": b"<html>" * 50,
+    }
+
+
+@pytest.mark.parametrize("damage", ["empty", "truncated", "garbled", "not a zip"])
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_damaged_archive_is_refused(tmp_path: Path, damage: str, method: int) -> None:
+    path = zipped(tmp_path, method=method)
+    path.write_bytes(damaged_zips(path)[damage])
+    with pytest.raises(DataError, match=r"Toy\.zip is damaged .*; delete it and fetch it again"):
+        read(UCR("Toy"), tmp_path)
+
+
+def test_archive_of_another_set_or_far_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = zipped(tmp_path)
+    path.rename(tmp_path / "Other.zip")
+    with pytest.raises(DataError, match="it holds no Other_TRAIN file"):
+        read(UCR("Other"), tmp_path)
+    zipped(tmp_path)
+    monkeypatch.setattr(ucr, "MAX_MEMBER_BYTES", 100)
+    with pytest.raises(DataError, match=r"Toy_TRAIN\.tsv would unpack to \d+ bytes"):
+        read(UCR("Toy"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\n\n", b"1\n2\n", b"1\t2.0\t3.0\n1\t2.0\n", b"1\t2.0\tx\n", b"\xff\xfe\x00\x01", b"1\t2.0\t3."],
+    ids=["empty", "blank", "labels only", "short row", "text", "binary", "cut inside a row"],
+)
+def test_damaged_bare_file_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "Toy_TRAIN.tsv").write_text(written("TRAIN", "tsv"))
+    (tmp_path / "Toy_TEST.tsv").write_bytes(content)
+    with pytest.raises(DataError, match=r"(Toy_TEST\.tsv is damaged|The two files of Toy differ in length).*fetch"):
+        read(UCR("Toy"), tmp_path)
+
+
+def test_wafer_from_the_mirror_is_complete(mirror: Path) -> None:
+    raw = mirror / "wafer" / "raw"
+    if not raw.is_dir():
+        pytest.skip(f"the mirror {mirror} has no wafer/raw")
+    source = Wafer()
+    chunk = read(source, raw)
+    assert np.asarray(chunk.x).shape == (7164, 1, 152)
+    assert source.classes == ("normal", "abnormal")
+    assert chunk.part is not None
+    by_part = [np.bincount(chunk.y[chunk.part == part]).tolist() for part in (TRAIN, TEST)]
+    assert by_part == [[903, 97], [5499, 665]]
+    # the archive z-normalizes each series with n - 1
+    assert np.allclose(np.asarray(chunk.x).std(axis=2, ddof=1), 1, atol=1e-4)
+
+
+@pytest.mark.parametrize("at", ["the end of a row", "the middle of a row"])
+def test_truncated_wafer_is_refused(tmp_path: Path, mirror: Path, at: str) -> None:
+    raw = mirror / "wafer" / "raw"
+    if not raw.is_dir():
+        pytest.skip(f"the mirror {mirror} has no wafer/raw")
+    (tmp_path / "Wafer_TRAIN.tsv").symlink_to(raw / "Wafer_TRAIN.tsv")
+    whole = (raw / "Wafer_TEST.tsv").read_text().splitlines(keepends=True)[:300]
+    (tmp_path / "Wafer_TEST.tsv").write_text("".join(whole)[: None if at == "the end of a row" else -200])
+    with pytest.raises(DataError, match=r"expected \(6402, 762\); the files are truncated|Wafer_TEST\.tsv is damaged"):
+        read(Wafer(), tmp_path)
+
+
+def test_wafer_of_another_size_is_refused(tmp_path: Path) -> None:
+    for part in LABELS:
+        (tmp_path / f"Wafer_{part}.tsv").write_text("1\t0.5\t0.25\n-1\t1.0\t2.0\n")
+    with pytest.raises(DataError, match=r"has \(2, 2\) series, expected \(6402, 762\); the files are truncated"):
+        read(Wafer(), tmp_path)
+
+
+def sine_waves(**settings: float) -> tuple[FloatArray, IntArray]:
+    chunks = list(Sine(**settings).read(Path()))  # type: ignore[arg-type]
+    return np.concatenate([np.asarray(c.x) for c in chunks]), np.concatenate([c.y for c in chunks])
+
+
+def test_sine_is_seeded_and_reading_twice_gives_the_same() -> None:
+    source = Sine(n_series=50)
+    first, again = read(source, Path()), read(source, Path())
+    assert np.array_equal(np.asarray(first.x), np.asarray(again.x))
+    assert np.array_equal(first.y, again.y)
+    assert not np.array_equal(np.asarray(first.x), sine_waves(n_series=50, seed=1)[0])
+
+
+def test_sine_has_the_asked_counts_shape_and_type() -> None:
+    x, y = sine_waves()
+    assert (x.shape, x.dtype) == ((30_000, 1, 128), np.float32)
+    assert np.bincount(y).tolist() == [24_000, 3_000, 3_000]
+    assert Sine.classes == ("normal", "noise", "superimposed")
+    _, y = sine_waves(n_series=200, anomaly_share=0.25, noise_share=0.2)
+    assert np.bincount(y).tolist() == [150, 10, 40]
+
+
+def test_series_of_a_full_chunk_do_not_depend_on_what_follows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sine, "CHUNK", 100)
+    short, labels = sine_waves(n_series=200)
+    long, more_labels = sine_waves(n_series=250)
+    assert np.array_equal(short, long[:200])
+    assert np.array_equal(labels, more_labels[:200])
+    assert len(np.unique(long.reshape(250, -1), axis=0)) == 250, "no chunk repeats another"
+
+
+def test_normal_sines_are_sines_within_the_asked_limits() -> None:
+    x, y = sine_waves(n_series=300, amplitude=2.0, vertical_shift=0.5, frequency=1.0, duration=25.0, seq_len=256)
+    normal = x[y == 0, 0].astype(np.float64)
+    assert normal.max() <= 2.5
+    assert normal.min() >= -2.0
+    # about its shift a sampled sine obeys s[i-1] + s[i+1] = k s[i]; solving for k and the shift leaves no residual
+    for series in normal[::20]:
+        design = np.stack([series[1:-1], np.ones(254)], axis=1)
+        target = series[:-2] + series[2:]
+        solution = np.linalg.lstsq(design, target, rcond=None)[0]
+        assert np.abs(design @ solution - target).max() < 1e-4
+
+
+def test_abnormal_sines_are_noise_and_mixtures() -> None:
+    x, y = sine_waves(n_series=2000)
+    noise, normal = x[y == 1, 0], x[y == 0, 0]
+    assert [noise.min(), noise.max()] == pytest.approx([normal.min(), normal.max()], abs=0.2)
+    assert noise.std() == pytest.approx(np.ptp(noise) / np.sqrt(12), rel=0.02), "uniform"
+    neighbors = np.corrcoef(noise[:, :-1].ravel(), noise[:, 1:].ravel())[0, 1]
+    assert abs(neighbors) < 0.03, "no sample tells anything about the next"
+    # the mean of three independent waves has a third of their variance
+    assert x[y == 2].var(axis=2).mean() / x[y == 0].var(axis=2).mean() == pytest.approx(1 / 3, rel=0.15)
+
+
+@pytest.mark.parametrize("settings", [{"n_series": 0}, {"seq_len": 0}, {"anomaly_share": 1.5}, {"noise_share": -0.1}])
+def test_impossible_sine_settings_are_refused(settings: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match=r"dataset\."):
+        Sine(**settings)  # type: ignore[arg-type]

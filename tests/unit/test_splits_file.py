@@ -1,0 +1,103 @@
+"""Splits are written down before training, and a changed file is noticed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ecgan.data.folds import SplitPlan, make_folds, read_splits, write_splits
+from ecgan.errors import ConfigError, DataError, RunError
+from ecgan.files import digest
+from ecgan.types import Fold, IntArray
+
+FACTS = {"groups_known": False}
+
+
+def same(one: list[Fold], other: list[Fold]) -> bool:
+    return len(one) == len(other) and all(
+        a.number == b.number and all(np.array_equal(getattr(a, p), getattr(b, p)) for p in ("train", "val", "test"))
+        for a, b in zip(one, other, strict=True)
+    )
+
+
+def toy_labels() -> IntArray:
+    return np.random.default_rng(3).permutation(np.repeat([0, 1, 2], [80, 24, 16]))
+
+
+def write_toy_splits(path: Path) -> tuple[list[Fold], str]:
+    folds = make_folds(toy_labels(), None, None, SplitPlan(folds=3), 5)
+    return folds, write_splits(path, folds, {"n_series": 120, **FACTS}, {"method": "kfold"})
+
+
+def test_splits_file_round_trip(tmp_path: Path) -> None:
+    path = tmp_path / "splits.json"
+    folds, sha256 = write_toy_splits(path)
+    again, count = read_splits(path)
+    assert same(folds, again)
+    assert count == 120
+    plan = SplitPlan(method="from_file", path=str(path))
+    assert same(folds, make_folds(toy_labels(), None, None, plan, 77)), "the seed has no say"
+    content = json.loads(path.read_text())
+    assert content["sha256"] == sha256 == digest(content["folds"])
+    assert content["protocol"] == {"method": "kfold"}
+
+
+def test_tampered_splits_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "splits.json"
+    write_toy_splits(path)
+    content = json.loads(path.read_text())
+    entry = content["folds"][0]
+    entry["train"].append(entry["test"].pop())
+    path.write_text(json.dumps(content))
+    with pytest.raises(RunError, match="do not match their digest"):
+        read_splits(path)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"folds": []}', '{"folds": [{}], "sha256": 1}', "null"])
+def test_other_files_are_no_splits(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "splits.json"
+    path.write_text(content)
+    with pytest.raises(RunError, match="splits"):
+        read_splits(path)
+
+
+def test_from_file_needs_the_file_and_the_same_data(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"needs split\.path"):
+        make_folds(toy_labels(), None, None, SplitPlan(method="from_file"), 0)
+    path = tmp_path / "splits.json"
+    plan = SplitPlan(method="from_file", path=str(path))
+    with pytest.raises(RunError, match="is missing"):
+        make_folds(toy_labels(), None, None, plan, 0)
+    write_toy_splits(path)
+    with pytest.raises(DataError, match="made for 120 series but the data set has 119"):
+        make_folds(toy_labels()[1:], None, None, plan, 0)
+
+
+def test_file_with_abnormal_training_series_is_refused_under_train_on_normal(tmp_path: Path) -> None:
+    label, path = toy_labels(), tmp_path / "splits.json"
+    folds = make_folds(label, None, None, SplitPlan(folds=3, train_on="all"), 0)
+    write_splits(path, folds, {"n_series": len(label), **FACTS}, {})
+    plan = SplitPlan(method="from_file", path=str(path))
+    with pytest.raises(DataError, match=r"trains on abnormal series; set split\.train_on=all"):
+        make_folds(label, None, None, plan, 0)
+    assert same(folds, make_folds(label, None, None, replace(plan, train_on="all"), 0))
+
+
+def test_file_that_divides_a_patient_is_refused_where_patients_are_to_be_kept(tmp_path: Path) -> None:
+    write_toy_splits(tmp_path / "splits.json")
+    group = np.arange(120) % 24
+    plan = SplitPlan(method="from_file", path=str(tmp_path / "splits.json"))
+    with pytest.raises(DataError, match=r"Patient \d+ would be in two parts of fold 0"):
+        make_folds(toy_labels(), group, None, plan, 0)
+    assert len(make_folds(toy_labels(), group, None, replace(plan, group=False), 0)) == 3
+
+
+def test_file_without_folds_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "splits.json"
+    write_splits(path, [], {"n_series": 120, **FACTS}, {})
+    with pytest.raises(DataError, match="holds no folds"):
+        make_folds(toy_labels(), None, None, SplitPlan(method="from_file", path=str(path)), 0)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+
 from commands import TINY, Command, clean_environment, forget_hydra, only_run
 from plugin_package import installed_plugin
 
@@ -31,6 +32,7 @@ class ToySource:
     name = "toy"
     version = "1"
     classes = ("normal", "fast", "spike")
+    note = ""
     files: tuple[RemoteFile, ...] = ()
 
     def read(self, raw: Path) -> Iterator[Recordings]:
@@ -87,7 +89,7 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run of two folds with the detector ``knn``, read-only and shared by all tests; copy it to change it."""
+    """A finished run of two folds with the detector ``knn``, shared by all tests; copy it to change it."""
     import contextlib
     import io
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig
 from pytorch_lightning.loggers import CSVLogger
-from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from ecgan.config import build, plain
 from ecgan.data.datamodule import DataModule
@@ -127,7 +127,9 @@ def trainer(cfg: DictConfig, directory: Path, callbacks: list[pl.Callback], reco
             enable_model_summary=False,
         )
     except (MisconfigurationException, ValueError) as error:
-        raise ConfigError(f"This machine or Lightning refuses the section trainer: {error} Change trainer.*.") from error
+        raise ConfigError(
+            f"This machine or Lightning refuses the section trainer: {error} Change trainer.*."
+        ) from error
 
 
 def seed_fold(seed: int, number: int, threads: int | None) -> int:

@@ -23,6 +23,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
 }
 AT_LEAST: dict[str, int] = {
     "seed": 0,
+    "split.seed": 0,
     "data.batch_size": 1,
     "data.eval_batch_size": 1,
     "split.folds": 1,

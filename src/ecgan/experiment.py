@@ -88,10 +88,10 @@ def run_fold(
     data = assembly.data_module(cfg, store, fold, seed)
     write_json(directory / "transform.json", {"transform": cfg.transform._target_, **data.transform.state()})
     model = build(cfg.model, spec=data.spec)
-    best = ModelCheckpoint(
-        directory / "checkpoints", "best", model.monitor, save_last=True, enable_version_counter=False
-    )
-    callbacks: list[pl.Callback] = [best, assembly.detection(cfg, data, directory / "detection", seed)]
+    best = ModelCheckpoint(directory / "checkpoints", "best", model.monitor, enable_version_counter=False)
+    # save_last=True would write the last one only when it is the best
+    last = ModelCheckpoint(directory / "checkpoints", "last", enable_version_counter=False)
+    callbacks: list[pl.Callback] = [best, last, assembly.detection(cfg, data, directory / "detection", seed)]
     if cfg.trainer.patience is not None:
         callbacks.append(EarlyStopping(model.monitor, patience=cfg.trainer.patience))
     if cfg.trainer.progress_bar:
@@ -141,7 +141,8 @@ def redetect(
     with replacing(out) as unfinished:
         for name in facts["folds"]:
             with assembly.quiet():
-                _redetect_fold(cfg, store, folds[int(name.removeprefix("fold_"))], run_directory, unfinished)
+                threads = cfg.trainer.threads or facts["folds"][name]["threads"]  # sums depend on their number
+                _redetect_fold(cfg, store, folds[int(name.removeprefix("fold_"))], run_directory, unfinished, threads)
             console.print(f"{name}: scored")
         provenance.record_detection(unfinished, run_directory, list(cfg.detector))
         report.write(unfinished, out.name)
@@ -178,10 +179,10 @@ def _unchanged(run_directory: Path, facts: dict[str, Any], store: Store) -> list
     return folds
 
 
-def _redetect_fold(cfg: DictConfig, store: Store, fold: Fold, run_directory: Path, out: Path) -> None:
+def _redetect_fold(cfg: DictConfig, store: Store, fold: Fold, run_directory: Path, out: Path, threads: int) -> None:
     original = run_directory / f"fold_{fold.number}"
     weights = original / "checkpoints" / "best.ckpt"
-    seed = assembly.seed_fold(cfg.seed, fold.number, cfg.trainer.threads)
+    seed = assembly.seed_fold(cfg.seed, fold.number, threads)
     data = assembly.data_module(cfg, store, fold, seed)
     learned = {"transform": cfg.transform._target_, **data.transform.state()}
     if learned != read_json(original / "transform.json"):
@@ -193,7 +194,12 @@ def _redetect_fold(cfg: DictConfig, store: Store, fold: Fold, run_directory: Pat
     directory = out / original.name
     callback = assembly.detection(cfg, data, directory / "detection", seed, fitted)
     trainer = assembly.trainer(cfg, directory, [callback], record=False)
-    trainer.validate(model, data, ckpt_path=str(weights), verbose=False)
+    try:
+        trainer.validate(model, data, ckpt_path=str(weights), verbose=False)
+    except RuntimeError as error:
+        if "loading state_dict" not in str(error):
+            raise
+        raise RunError(f"{weights} does not fit the model in the run's config; one of them was changed.") from error
     trainer.test(model, data, ckpt_path=str(weights), verbose=False)
 
 
@@ -222,12 +228,13 @@ def _record_fold(run_directory: Path, directory: Path, **facts: Any) -> None:
 
 
 def _about(cfg: DictConfig, store: Store) -> dict[str, Any]:
-    keys = ("name", "hash", "raw", "classes", "counts", "unit", "fs_hz", "groups_known")
+    keys = ("name", "note", "hash", "raw", "classes", "counts", "unit", "fs_hz", "groups_known")
     about = {key: store.manifest[key] for key in keys}
     return about | {
         "shape": list(store.data.shape),
         "arrays": store.manifest["arrays"],
         "groups_kept_apart": store.group is not None and cfg.split.group,
+        "test_shared_by_folds": cfg.split.method == "kfold" and cfg.split.test == "fixed",
     }
 
 

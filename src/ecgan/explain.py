@@ -38,7 +38,8 @@ def explain(error: BaseException, groups: Iterable[str] = ()) -> str:
         error: what composing raised.
         groups: names that may stand at the top level, for suggestions.
     """
-    cause = next((e for e in (error.__cause__, error.__context__) if isinstance(e, OmegaConfBaseException)), error)
+    chain = (error, error.__cause__, error.__context__)  # Hydra wraps OmegaConf's errors in either way
+    cause = next((e for e in chain if isinstance(e, OmegaConfBaseException)), error)
     if isinstance(error, MissingConfigException):
         return _missing_config(error)
     if isinstance(error, OverrideParseException):

@@ -45,8 +45,8 @@ def main(arguments: list[str]) -> None:
     names = {"entity": given.entity, "project": given.project, "experiment": given.experiment}
     for key, name in names.items():
         check_folder(key.upper(), name)
-    choices = [f"dataset={given.dataset}", f"model={given.model}"]
-    cfg = compose([*choices, *(f"tracker.{key}={name}" for key, name in names.items())])
+    cfg = compose([f"dataset={given.dataset}", f"model={given.model}"])
+    cfg.tracker.update(names)  # not as settings, whose grammar would take 1.10 for a number
     write_text(out, render(cfg, given.dataset, given.model))
     print(f"Wrote {out}. Edit it, then: ecgan-preprocess {out} && ecgan-train {out}")
 

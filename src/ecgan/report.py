@@ -97,14 +97,14 @@ def table(directory: Path) -> Group:
             "",
             *part,
             box=SIMPLE_HEAD,
-            padding=(0, 1),
+            padding=(0, 1, 0, 0),
             pad_edge=False,
-            title=f"Test results, {_over(len(folds))}",
+            title=f"Test results, {_over(directory)}",
             title_justify="left",
         )
         for metric in HEADLINE:
             shown.add_row(_short(metric), *(_cell(summary[name].get(metric)) for name in part))
-        shown.add_row("threshold from", *(SEEN[_supervision(folds[0], name)] for name in part))
+        shown.add_row("threshold", *(SEEN[_supervision(folds[0], name)] for name in part))
         parts.append(shown)
     return Group(*parts, *_facts(directory).values())
 
@@ -134,8 +134,11 @@ def _short(metric: str) -> str:
     return SHORT.get(metric, metric)
 
 
-def _over(n: int) -> str:
-    return f"mean ± standard deviation over {n} folds" if n > 1 else "one fold"
+def _over(directory: Path) -> str:
+    n = len(fold_directories(directory))
+    shared = _run_facts(directory).get("dataset", {}).get("test_shared_by_folds", False)
+    # the same test series every time: the spread shows the training's luck only
+    return (f"mean ± sd over {n} folds" + (" that share one test part" if shared else "")) if n > 1 else "one fold"
 
 
 def _supervision(fold: Path, detector: str) -> str:
@@ -152,12 +155,14 @@ def _facts(directory: Path) -> dict[str, str]:
         counts = ", ".join(f"{name} {count:,}" for name, count in dataset["counts"].items())
         facts["series"] = f"{dataset['name']}: {counts}"
         facts["patients"] = _patients(dataset)
+        if dataset.get("note"):
+            facts["note"] = dataset["note"]
     return facts
 
 
 def _patients(dataset: dict[str, Any]) -> str:
     if not dataset["groups_known"]:
-        return "patients are not known: training and test may share some"
+        return "patients are not told apart: training and test may share some"
     if not dataset["groups_kept_apart"]:
         return "patients are known but mixed between training and test, as asked for"
     return "no patient is in two parts"
@@ -197,7 +202,7 @@ def _page(directory: Path, summary: dict[str, dict[str, dict[str, float]]], titl
     return _PAGE.format(
         title=html.escape(title),
         facts=facts + supervision,
-        over=_over(len(folds)),
+        over=_over(directory),
         head=head,
         body=body,
         figures=figures,

@@ -139,6 +139,10 @@ class Source(Protocol):
         """Names of the classes; the first is normal. Known after ``read`` where the files tell."""
 
     @property
+    def note(self) -> str:
+        """What every report must say about the data; empty where there is nothing. Known after ``read``."""
+
+    @property
     def files(self) -> tuple[RemoteFile, ...]:
         """Raw files that ``read`` needs."""
 

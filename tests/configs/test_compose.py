@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 import yaml
-from commands import forget_hydra
 from omegaconf import OmegaConf
 
 import ecgan.data.sources
 import ecgan.detect
 import ecgan.models
 import ecgan.preprocess
+from commands import forget_hydra
 from ecgan.config import (
     PreprocessConfig,
     SplitConfig,
@@ -111,7 +111,9 @@ def test_every_field_of_the_framework_stands_in_each_file_of_its_group(group: st
 def classes(package: object, fits: Callable[[type], bool]) -> set[str]:
     """Targets of the public classes that a package defines and that fit."""
     assert inspect.ismodule(package)
-    modules = [importlib.import_module(f"{package.__name__}.{info.name}") for info in pkgutil.iter_modules(package.__path__)]
+    modules = [
+        importlib.import_module(f"{package.__name__}.{info.name}") for info in pkgutil.iter_modules(package.__path__)
+    ]
     return {
         f"{module.__name__}.{name}"
         for module in modules

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from commands import SINE, TINY, Command, left_in, only_run
 
+from commands import SINE, TINY, Command, left_in, only_run
 from ecgan.config import compose
 
 UCR = ("dataset=ucr", "dataset.name=Toy", "paths.mirror=mirror")
-HOSTILE = ("os.system", "ecgan.files.os.system")
+HOSTILE = "ecgan.files.os.system"
 
 
 def rows(n: int, length: int = 16) -> list[list[float]]:
@@ -72,9 +72,9 @@ def test_constant_series_under_standard(command: Command) -> None:
     ("damage", "word"),
     [
         (lambda text: text[: len(text) // 2].rsplit(b"\t", 1)[0], "Toy_TEST.tsv"),
-        (lambda text: b"<html>Not found</html>", "Toy_TEST.tsv"),
+        (lambda _: b"<html>Not found</html>", "Toy_TEST.tsv"),
         (lambda text: text.replace(b".", b"\xff\xfe", 3), "Toy_TEST.tsv"),
-        (lambda text: b"", "Toy"),
+        (lambda _: b"", "Toy"),
     ],
     ids=["truncated", "another file", "flipped bytes", "empty"],
 )
@@ -166,9 +166,9 @@ def test_a_file_that_is_not_there(command: Command, name: str) -> None:
     assert left_in(command.folder) == []
 
 
-def hostile_configs(target: str) -> dict[str, dict[str, Any]]:
+def hostile_configs() -> dict[str, dict[str, Any]]:
     """A complete config with a forbidden class in one place each."""
-    node = {"_target_": target, "args": "true", "command": "touch owned"}
+    node = {"_target_": HOSTILE, "command": "touch owned"}
     places: dict[str, dict[str, Any]] = {}
     sound = dumped()
     for place in ("dataset", "model", "threshold", "optimizer", "betas", "scorer", "rule", "step", "top"):
@@ -197,12 +197,10 @@ def dumped() -> str:
     return OmegaConf.to_yaml(compose([*TINY]))
 
 
-@pytest.mark.parametrize("target", HOSTILE)
-def test_a_hostile_file_is_refused(command: Command, target: str) -> None:
-    for place, cfg in hostile_configs(target).items():
+def test_a_hostile_file_is_refused(command: Command) -> None:
+    for place, cfg in hostile_configs().items():
         (command.folder / "my.yml").write_text(yaml.safe_dump(cfg), encoding="utf-8")
-        outcome = command("train", "my.yml")
-        outcome.refused(2, "extra" if place == "top" else target.rpartition(".")[2])
+        command("train", "my.yml").refused(2, "'extra'" if place == "top" else repr(HOSTILE))
         assert left_in(command.folder) == ["my.yml"]
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import SINE, TINY, Command, left_in, only_run
 from hydra.errors import HydraException
 
+from commands import SINE, TINY, Command, left_in, only_run
 from ecgan.errors import ConfigError, EcganError
 
 WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from commands import TINY, Command, left_in, only_run
 
+from commands import TINY, Command, left_in, only_run
 from ecgan.config import compose
 from ecgan.errors import ConfigError
 from ecgan.nodes import TRUSTED, locate
@@ -71,7 +71,9 @@ def test_it_trains(command: Command, plugin: str, flags: tuple[str, ...]) -> Non
 
 def test_a_detector_that_it_cannot_serve_is_refused(command: Command, plugin: str) -> None:
     outcome = command("train", *TINY, "model=silent", "detector=[knn,reconstruction]")
-    outcome.refused(2, "'reconstruction'", "reconstructs", "Silent does not", "autoencoder, beatgan, echo, lstm_autoencoder")
+    outcome.refused(
+        2, "'reconstruction'", "reconstructs", "Silent does not", "autoencoder, beatgan, echo, lstm_autoencoder"
+    )
     assert left_in(command.folder) == []
 
 

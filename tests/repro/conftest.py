@@ -46,8 +46,8 @@ def execute(workspace: Path) -> Execute:
     """Run with some more settings, in the workspace, and return the run directory."""
 
     def call(name: str, *overrides: str) -> Path:
-        detecting = "detector=none" not in overrides
-        kept = [setting for setting in SETTINGS if detecting or not setting.startswith("detector.")]
+        chosen = any(override.startswith("detector=") for override in overrides)
+        kept = [setting for setting in SETTINGS if not (chosen and setting.startswith("detector."))]
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(workspace)
             patch.delenv("ECGAN_MIRROR", raising=False)

@@ -40,6 +40,7 @@ class Remote:
     name: str = "remote"
     version: str = "1"
     classes: tuple[str, ...] = ("normal",)
+    note: str = ""
 
     def read(self, raw: Path) -> Iterator[Recordings]:
         yield from ()

@@ -151,7 +151,7 @@ def facts(**changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({}, "patients are not known: training and test may share some"),
+        ({}, "patients are not told apart: training and test may share some"),
         ({"groups_known": True}, "patients are known but mixed between training and test, as asked for"),
         ({"groups_known": True, "groups_kept_apart": True}, "no patient is in two parts"),
     ],
@@ -195,6 +195,21 @@ def test_table_shows_means_with_deviations_over_folds(run: Path) -> None:
     assert f"{auroc['mean']:.3f} ± {auroc['std']:.3f}" in text
     assert "over 3 folds" in " ".join(text.split())
     assert text.index("knn") < text.index("autoencoder")
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_folds_that_share_a_test_part_are_called_so(run: Path, shared: bool) -> None:
+    write_json(run / "run.json", facts(test_shared_by_folds=shared))
+    report.write(run)
+    for text in (" ".join(shown(run).split()), (run / "report.html").read_text(encoding="utf-8")):
+        assert ("over 3 folds that share one test part" in text) == shared
+
+
+def test_a_note_on_the_data_is_in_every_report(run: Path) -> None:
+    write_json(run / "run.json", facts(note="class 3 was taken as normal"))
+    report.write(run)
+    assert "class 3 was taken as normal" in shown(run)
+    assert "<li>class 3 was taken as normal</li>" in (run / "report.html").read_text(encoding="utf-8")
 
 
 def test_figures_are_part_of_the_page(run: Path) -> None:

@@ -30,6 +30,7 @@ class Given:
     name: str = "given"
     version: str = "1"
     classes: tuple[str, ...] = ("normal", "odd")
+    note: str = ""
     files: tuple[RemoteFile, ...] = ()
     reads: int = 0
 
@@ -57,7 +58,7 @@ def target(tmp_path: Path) -> Path:
 
 def test_round_trip(target: Path) -> None:
     chunks = [chunk(6), chunk(5, start=6)]
-    store = prepare(Given(chunks), [], target, target, FACTS)
+    store = prepare(Given(chunks, note="made up"), [], target, target, FACTS)
     assert (len(store), store.data.shape, store.data.dtype) == (11, (11, 1, 8), np.float32)
     assert np.array_equal(store.data, np.concatenate([np.asarray(c.x) for c in chunks]))
     for name, values in {"y": store.label, "group": store.group, "part": store.part}.items():
@@ -65,7 +66,13 @@ def test_round_trip(target: Path) -> None:
         assert np.array_equal(values, np.concatenate([getattr(c, name) for c in chunks]))
     assert isinstance(store.data, np.memmap)
     assert not store.data.flags.writeable
-    expected = {"classes": ["normal", "odd"], "counts": {"normal": 6, "odd": 5}, "unit": "mV", "fs_hz": 50.0}
+    expected = {
+        "classes": ["normal", "odd"],
+        "counts": {"normal": 6, "odd": 5},
+        "unit": "mV",
+        "fs_hz": 50.0,
+        "note": "made up",
+    }
     assert FACTS.items() <= store.manifest.items()
     assert expected.items() <= store.manifest.items()
     assert store.manifest["groups_known"] is True

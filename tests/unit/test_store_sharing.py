@@ -30,7 +30,7 @@ from ecgan.data.store import prepare
 from ecgan.types import Recordings
 
 class Source:
-    name, version, classes, files = "shared", "1", ("normal",), ()
+    name, version, classes, files, note = "shared", "1", ("normal",), (), ""
 
     def read(self, raw):
         yield Recordings(np.full((3, 1, 8), 7.0), np.zeros(3, int), None, "1")
@@ -48,7 +48,7 @@ print("store", prepare(Source(), [], target, target, {}).data.sum(), flush=True)
 class Shared:
     """A source that can be held up in the middle of reading."""
 
-    name, version, classes = "shared", "1", ("normal",)
+    name, version, classes, note = "shared", "1", ("normal",), ""
     files: tuple[RemoteFile, ...] = ()
 
     def __init__(self, wait: Any = lambda: None) -> None:

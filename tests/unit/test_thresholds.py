@@ -6,6 +6,7 @@ import math
 import statistics
 from collections.abc import Callable
 from fractions import Fraction
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,17 @@ def test_quantile_is_the_conformal_rank(values: list[float], permille: int) -> N
     promised = [t for t in sorted(values) if sum(v <= t for v in values) >= q * (len(values) + 1)]
     expected = promised[0] if promised else max(values)
     assert Quantile(float(q)).choose(scores, none_of(scores)) == expected
+
+
+def test_quantile_ranks_are_exact_where_floats_are_not() -> None:
+    # 100 x 0.07 is 7.000000000000001, which must not become rank 8
+    wrong = []
+    for n, percent in product(range(1, 121), range(1, 100)):
+        rank = min(n, math.ceil(Fraction((n + 1) * percent, 100)))
+        scores = np.arange(1.0, n + 1)
+        if Quantile(percent / 100).choose(scores, none_of(scores)) != rank:
+            wrong.append((n, percent))
+    assert wrong == []
 
 
 @pytest.mark.parametrize("q", [1e-12, 1e-5])
@@ -113,6 +125,13 @@ def test_labelled_rules_equal_brute_force(
     assert quality(alarm, abnormal) == best
     most_alarms = max(int((scores > cut).sum()) for cut in cuts if quality(scores > cut, abnormal) == best)
     assert int(alarm.sum()) == most_alarms  # of equal ones the lowest threshold
+
+
+def test_youden_is_not_misled_by_rounding() -> None:
+    # 3/5 - 1/5 equals 2/5, though not in floats: the lower threshold is the answer
+    scores = np.array([10.0, 9.0, 8.0, 7.0, 5.0, 4.0, 3.0, 2.0, 1.0, 0.0])
+    abnormal = np.array([True, True, False, True, False, False, False, False, True, True])
+    assert Youden().choose(scores, abnormal) == 6.0
 
 
 @pytest.mark.parametrize("rule", LABELLED)

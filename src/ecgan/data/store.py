@@ -140,6 +140,7 @@ def _build(source: Source, steps: Sequence[Step], raw: Path, into: Path, facts: 
         )
     counts = np.bincount(label, minlength=len(source.classes))
     manifest = facts | {
+        "note": source.note,
         "classes": list(source.classes),
         "counts": dict(zip(source.classes, counts.tolist(), strict=True)),
         "unit": first.unit,

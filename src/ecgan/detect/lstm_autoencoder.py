@@ -24,7 +24,7 @@ class LSTMAutoencoderScorer:
         patch: samples folded into one LSTM step.
         epochs: passes over the training normals; long training learns to reconstruct abnormal series too.
         batch_size: series per step.
-        lr: learning rate of Adam.
+        lr: first learning rate of Adam; it falls to zero along a half cosine.
         error: ``l1`` or ``l2``, for training and score alike.
         scaled: count errors in units of the usual one, as in ``Reconstruction``.
     """
@@ -37,7 +37,7 @@ class LSTMAutoencoderScorer:
         patch: int = 10,
         epochs: int = 20,
         batch_size: int = 64,
-        lr: float = 1e-3,
+        lr: float = 5e-3,
         error: ErrorName = "l1",
         scaled: bool = False,
     ) -> None:
@@ -56,6 +56,7 @@ class LSTMAutoencoderScorer:
         """
         network = self._network(train.__getitems__([0]).x.shape).to(device).train()
         optimizer = torch.optim.Adam(network.parameters(), lr=self.lr)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, self.epochs)
         for epoch in range(self.epochs):
             for positions in torch.split(torch.randperm(len(train)), self.batch_size):
                 x = train.__getitems__(positions.tolist()).x.to(device)
@@ -63,6 +64,7 @@ class LSTMAutoencoderScorer:
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
+            schedule.step()
             if not torch.isfinite(loss):
                 raise RunError(f"The LSTM autoencoder's loss is {loss.item()} in epoch {epoch}; lower scorer.lr.")
         self.network = network.eval()

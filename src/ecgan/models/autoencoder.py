@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from ecgan.losses import ErrorName
-from ecgan.models.base import OptimizerFactory, ReconstructionModel
+from ecgan.models.base import OptimizerFactory, ReconstructionModel, SchedulerFactory
 from ecgan.networks.conv import ConvDecoder, ConvEncoder, Norm
 from ecgan.types import DataSpec
 
@@ -43,6 +43,7 @@ class Autoencoder(ReconstructionModel):
     Args:
         spec: what may be known about the data.
         optimizer: makes the optimizer from the parameters.
+        scheduler: makes the learning rate schedule, None for a constant rate.
         latent: size of the latent vector.
         width: channels of the first layer; each further layer doubles them.
         depth: layers at most; short series get fewer.
@@ -54,10 +55,11 @@ class Autoencoder(ReconstructionModel):
         self,
         spec: DataSpec,
         optimizer: OptimizerFactory,
+        scheduler: SchedulerFactory | None = None,
         latent: int = 8,
         width: int = 16,
         depth: int = 4,
         norm: Norm = "batch",
         error: ErrorName = "l2",
     ) -> None:
-        super().__init__(ConvAutoencoderNet(spec, latent, width, depth, norm), error, optimizer)
+        super().__init__(ConvAutoencoderNet(spec, latent, width, depth, norm), error, optimizer, scheduler)

@@ -8,14 +8,17 @@ from typing import ClassVar, cast
 import torch
 from pytorch_lightning import LightningModule
 from pytorch_lightning.core.optimizer import LightningOptimizer
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from ecgan.errors import ConfigError
 from ecgan.losses import ErrorName, reconstruction_error
 from ecgan.types import Batch
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
+SchedulerFactory = Callable[[Optimizer], LRScheduler]
 
 
 class Model(LightningModule):
@@ -58,11 +61,19 @@ class ReconstructionModel(Model):
         network: maps (B, C, T) to (B, C, T) and has an ``encode`` method.
         error: ``l1`` or ``l2``, averaged over channels, time and batch.
         optimizer: makes the optimizer from the parameters.
+        scheduler: makes a learning rate schedule that steps once per epoch, None for a constant rate.
     """
 
-    def __init__(self, network: nn.Module, error: ErrorName, optimizer: OptimizerFactory) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        error: ErrorName,
+        optimizer: OptimizerFactory,
+        scheduler: SchedulerFactory | None = None,
+    ) -> None:
         super().__init__()
-        self.network, self.error, self.optimizer = network, error, optimizer
+        self.network, self.error = network, error
+        self.optimizer, self.scheduler = optimizer, scheduler
 
     def forward(self, x: Tensor) -> Tensor:
         """Reconstruct (B, C, T)."""
@@ -84,9 +95,10 @@ class ReconstructionModel(Model):
         self.log_epoch({"train/loss": loss.detach()}, batch)
         return loss
 
-    def configure_optimizers(self) -> Optimizer:
-        """One optimizer for all parameters."""
-        return self.optimizer(self.parameters())
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """One optimizer for all parameters, with its schedule."""
+        optimizer = self.optimizer(self.parameters())
+        return optimizer if self.scheduler is None else ([optimizer], [self.scheduler(optimizer)])
 
     def loss(self, batch: Batch) -> Tensor:
         """Mean reconstruction error."""

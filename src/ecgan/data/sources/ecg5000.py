@@ -35,6 +35,7 @@ class ECG5000:
     name = "ecg5000"
     version = "1"
     classes = ("normal", "R-on-T PVC", "PVC", "SP or EB", "unclassified")
+    note = "all beats are of one patient, so the results say nothing about other patients"
     files = (RemoteFile(FILE, sha256=SHA256),)
 
     def read(self, raw: Path) -> Iterator[Recordings]:

@@ -36,6 +36,7 @@ class Sine:
     name = "sine"
     version = "1"
     classes = ("normal", "noise", "superimposed")
+    note = ""
     files: tuple[RemoteFile, ...] = ()
 
     def __init__(

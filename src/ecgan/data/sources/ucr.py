@@ -46,6 +46,7 @@ class UCR:
         self.archive_name, self.normal = name, normal
         self.name = folder or name.lower()
         self.classes: tuple[str, ...] = ()
+        self.note = ""
 
     @property
     def files(self) -> tuple[RemoteFile, ...]:
@@ -68,6 +69,8 @@ class UCR:
         labels = table[:, 0].astype(np.int64)
         names = self._normal_first(tables[0][:, 0].astype(np.int64), np.unique(labels))
         self.classes = tuple(f"label {name}" for name in names)
+        if self.normal is None:
+            self.note = f"label {names[0]} was taken as normal because it is the most frequent in the training file"
         position = {name: i for i, name in enumerate(names)}
         y = np.asarray([position[label] for label in labels.tolist()])
         yield Recordings(table[:, None, 1:].astype(np.float32), y, fs_hz=None, unit="1", part=part)

@@ -16,6 +16,7 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig
 from pytorch_lightning.loggers import CSVLogger
 
+from ecgan.checks import check_folder
 from ecgan.config import build, plain
 from ecgan.data.datamodule import DataModule
 from ecgan.data.download import checksums, fetch
@@ -29,6 +30,8 @@ from ecgan.types import Fold
 
 log = logging.getLogger(__name__)
 
+DEFAULT_THREADS = torch.get_num_threads()
+
 
 def open_data(cfg: DictConfig) -> Store:
     """Get the raw files, preprocess them if that has not been done, and open the store.
@@ -37,6 +40,7 @@ def open_data(cfg: DictConfig) -> Store:
     Two preprocessings coexist, and a stale one cannot be picked up.
     """
     source = build(cfg.dataset)
+    check_folder("the data set's name", source.name)
     data = Path(cfg.paths.data)
     raw = fetch(source, data, Path(cfg.paths.mirror) if cfg.paths.mirror else None)
     facts = {
@@ -44,7 +48,7 @@ def open_data(cfg: DictConfig) -> Store:
         "source": plain(cfg.dataset),
         "version": source.version,
         "raw": checksums(source, raw, data / source.name / "checksums.json"),
-        "preprocess": plain(cfg.preprocess.steps),
+        "preprocess": [[name, step] for name, step in plain(cfg.preprocess.steps).items()],  # their order matters
     }
     facts["hash"] = digest(facts)
     steps = [build(step) for step in cfg.preprocess.steps.values()]
@@ -136,8 +140,7 @@ def seed_fold(seed: int, number: int, threads: int | None) -> int:
     """Seed everything for one fold and return its seed, which no other fold has any influence on."""
     own = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
     pl.seed_everything(own, verbose=False)
-    if threads is not None:
-        torch.set_num_threads(threads)
+    torch.set_num_threads(threads or DEFAULT_THREADS)  # whatever an earlier run in this process has set
     return own
 
 

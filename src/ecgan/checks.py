@@ -27,7 +27,6 @@ AT_LEAST: dict[str, int] = {
     "data.batch_size": 1,
     "data.eval_batch_size": 1,
     "split.folds": 1,
-    "split.seed": 0,
     "trainer.max_epochs": 1,
     "trainer.devices": 1,
     "trainer.threads": 1,
@@ -95,7 +94,13 @@ def _check_values(content: dict[str, Any]) -> None:
         value = _at(content, key)
         if not value > 0:
             raise ConfigError(f"{key} is {value} but must be above 0.")
-    split = content["split"]
+    limit = content["trainer"]["limit_train_batches"]
+    if limit > 1 and limit != int(limit):
+        raise ConfigError(f"trainer.limit_train_batches is {limit} but must be a share up to 1 or a whole count.")
+    _check_split(content["split"])
+
+
+def _check_split(split: Mapping[str, Any]) -> None:
     if split["method"] == "kfold" and split["folds"] < 2:  # noqa: PLR2004
         raise ConfigError("split.folds is 1 but kfold needs at least 2; raise it, or use split=holdout.")
     last = {"kfold": split["folds"] - 1, "from_file": None}.get(split["method"], 0)

@@ -106,8 +106,8 @@ class TrainConfig:
 
 
 USER_FILE = "_file_"
-REDETECTED = ("detector", "threshold", "data", "trainer", "paths", "seed")
-"""Sections that a later detection may set; the others are the run's, since its weights and folds belong to them."""
+REDETECTED = ("detector", "threshold", "paths", "data.eval_batch_size", "trainer.accelerator", "trainer.threads")
+"""What a later detection may set; all else is the run's, since its weights, folds and scorers belong to it."""
 
 
 def register() -> None:
@@ -197,8 +197,8 @@ def _check_redetected(key: str) -> None:
     section = key.partition(".")[0]
     if section not in TrainConfig.__dataclass_fields__:
         raise ConfigError(f"There is no setting {key!r}; {did_you_mean(section, REDETECTED)}")
-    if section not in REDETECTED:
-        able = ", ".join(sorted(REDETECTED))
+    if section not in REDETECTED and key not in REDETECTED:
+        able = ", ".join(REDETECTED)
         raise ConfigError(f"{key} belongs to the run and cannot be changed afterwards; {able} can.")
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig, OmegaConf
@@ -53,13 +54,14 @@ def run(
         for name, node in {"config": cfg, **(composed or {})}.items():
             write_text(directory / ".hydra" / f"{name}.yaml", OmegaConf.to_yaml(node))
         store = assembly.open_data(cfg)
+        verify(store)
         folds = assembly.folds_of(cfg, store)
         chosen = assembly.chosen_folds(folds, cfg.split.only)
         known = {"n_series": len(store), "groups_known": store.group is not None}
         sha256 = write_splits(directory / "splits.json", folds, known, plain(cfg.split))
         provenance.record(
             directory,
-            dataset=_about(cfg, store),
+            dataset=_about(cfg, store, folds),
             seed=cfg.seed,
             splits=sha256,
             detectors=list(cfg.detector or {}),
@@ -99,8 +101,8 @@ def run_fold(
     trainer = assembly.trainer(cfg, directory, callbacks, record=True)
     trainer.fit(model, data)
     _refuse_divergence(best, model)
-    trainer.validate(model, data, ckpt_path=best.best_model_path, verbose=False)
-    trainer.test(model, data, ckpt_path=best.best_model_path, verbose=False)
+    trainer.validate(model, data, ckpt_path=best.best_model_path, verbose=False, weights_only=True)
+    trainer.test(model, data, ckpt_path=best.best_model_path, verbose=False, weights_only=True)
     for logger in trainer.loggers:
         logger.save()
     device, threads = str(trainer.strategy.root_device), torch.get_num_threads()
@@ -144,6 +146,7 @@ def redetect(
                 threads = cfg.trainer.threads or facts["folds"][name]["threads"]  # sums depend on their number
                 _redetect_fold(cfg, store, folds[int(name.removeprefix("fold_"))], run_directory, unfinished, threads)
             console.print(f"{name}: scored")
+        write_text(unfinished / ".hydra" / "config.yaml", OmegaConf.to_yaml(cfg))
         provenance.record_detection(unfinished, run_directory, list(cfg.detector))
         report.write(unfinished, out.name)
     return out
@@ -195,12 +198,12 @@ def _redetect_fold(cfg: DictConfig, store: Store, fold: Fold, run_directory: Pat
     callback = assembly.detection(cfg, data, directory / "detection", seed, fitted)
     trainer = assembly.trainer(cfg, directory, [callback], record=False)
     try:
-        trainer.validate(model, data, ckpt_path=str(weights), verbose=False)
+        trainer.validate(model, data, ckpt_path=str(weights), verbose=False, weights_only=True)
     except RuntimeError as error:
         if "loading state_dict" not in str(error):
             raise
         raise RunError(f"{weights} does not fit the model in the run's config; one of them was changed.") from error
-    trainer.test(model, data, ckpt_path=str(weights), verbose=False)
+    trainer.test(model, data, ckpt_path=str(weights), verbose=False, weights_only=True)
 
 
 def _same_scorer(node: DictConfig, saved: DictConfig | None) -> bool:
@@ -227,14 +230,14 @@ def _record_fold(run_directory: Path, directory: Path, **facts: Any) -> None:
     provenance.record(run_directory, folds=folds)
 
 
-def _about(cfg: DictConfig, store: Store) -> dict[str, Any]:
+def _about(cfg: DictConfig, store: Store, folds: Sequence[Fold]) -> dict[str, Any]:
     keys = ("name", "note", "hash", "raw", "classes", "counts", "unit", "fs_hz", "groups_known")
     about = {key: store.manifest[key] for key in keys}
     return about | {
         "shape": list(store.data.shape),
         "arrays": store.manifest["arrays"],
         "groups_kept_apart": store.group is not None and cfg.split.group,
-        "test_shared_by_folds": cfg.split.method == "kfold" and cfg.split.test == "fixed",
+        "test_shared_by_folds": all(np.array_equal(fold.test, folds[0].test) for fold in folds),
     }
 
 

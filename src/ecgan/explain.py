@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 ONE_EACH = "{} takes one name; to run several, sweep with -m, such as -m model=autoencoder,beatgan."
+PAIR = "${dataset}_${model}"
 REFUSED_GROUP = "Config group override must be"
 SPECIAL = ("_target_", "_partial_")
 
@@ -50,7 +51,7 @@ def explain(error: BaseException, groups: Iterable[str] = ()) -> str:
         return _wrong_type(cause)
     if isinstance(cause, MissingMandatoryValue):
         return f"{cause.full_key} has no value yet; give it as {cause.full_key}=…."
-    if isinstance(cause, (InterpolationKeyError, InterpolationResolutionError)):
+    if isinstance(cause, (InterpolationKeyError, InterpolationResolutionError)) and PAIR not in str(error):
         return f"{cause.full_key or 'The config'} refers to something that is not there: {first_line(cause)}."
     return _by_text(str(error), groups) or f"The configuration does not compose: {first_line(error)}"
 
@@ -73,7 +74,7 @@ def _by_text(text: str, groups: Iterable[str]) -> str | None:
     match = re.search(r"Ambiguous value for argument '([^=']+)=", text)
     if match:
         return ONE_EACH.format(match.group(1))
-    if "${dataset}_${model}" in text:
+    if PAIR in text:
         return ONE_EACH.format("Each of dataset and model")
     if REFUSED_GROUP in text:
         return "A group takes the name of one of its files, such as model=beatgan; ecgan-train --help lists them."

@@ -65,6 +65,9 @@ def check_node(node: Any, where: str) -> None:
     elif isinstance(node, Sequence) and not isinstance(node, str):
         for i, value in enumerate(node):
             check_node(value, f"{where}[{i}]")
+    elif isinstance(node, str) and "${" in node:
+        # everything is resolved by now; Hydra would resolve once more, past every check
+        raise ConfigError(f"{where} holds an escaped interpolation, {node!r}; write the value itself.")
 
 
 def _check_call(node: Mapping[str, Any], where: str) -> None:
@@ -88,7 +91,8 @@ def _check_call(node: Mapping[str, Any], where: str) -> None:
             raise ConfigError(
                 f"{where}.{key} is {value!r} but {cls.__name__} takes {describe(hints[key])}; correct the value."
             )
-    missing = [name for name in settable if name not in node and parameters[name].default is inspect.Parameter.empty]
+    needed = [name for name in parameters if name in settable and parameters[name].default is inspect.Parameter.empty]
+    missing = [name for name in needed if name not in node]
     if missing and not node.get(PARTIAL):
         raise ConfigError(f"{where} lacks {missing[0]!r}, which {cls.__name__} needs; set {where}.{missing[0]}=….")
 

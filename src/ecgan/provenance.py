@@ -35,6 +35,8 @@ def claim(directory: Path) -> None:
     Raises:
         RunError: when the directory cannot be written or another run owns it.
     """
+    if any(directory.glob("fold_*")):
+        raise RunError(f"{directory} already holds a run; choose another directory.")
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with (directory / "run.json").open("x", encoding="utf-8") as stream:

@@ -103,7 +103,7 @@ def table(directory: Path) -> Group:
             title_justify="left",
         )
         for metric in HEADLINE:
-            shown.add_row(_short(metric), *(_cell(summary[name].get(metric)) for name in part))
+            shown.add_row(_short(metric), *(_cell(summary[name].get(metric), len(folds)) for name in part))
         shown.add_row("threshold", *(SEEN[_supervision(folds[0], name)] for name in part))
         parts.append(shown)
     return Group(*parts, *_facts(directory).values())
@@ -122,12 +122,13 @@ def _run_facts(directory: Path) -> dict[str, Any]:
     return facts
 
 
-def _cell(entry: dict[str, float] | None) -> str:
+def _cell(entry: dict[str, float] | None, folds: int) -> str:
     if entry is None or not entry["n"]:
         return "undefined"
+    some = "" if entry["n"] == folds else f" ({entry['n']} of {folds})"  # undefined in the other folds
     if math.isnan(entry["std"]):
-        return f"{entry['mean']:.4f}"
-    return f"{entry['mean']:.3f} ± {entry['std']:.3f}"
+        return f"{entry['mean']:.4f}{some}"
+    return f"{entry['mean']:.3f} ± {entry['std']:.3f}{some}"
 
 
 def _short(metric: str) -> str:
@@ -185,16 +186,16 @@ def _model_losses(fold: Path) -> dict[str, float]:
 
 def _page(directory: Path, summary: dict[str, dict[str, dict[str, float]]], title: str) -> str:
     detectors = {name: metrics for name, metrics in summary.items() if name != MODEL}
+    folds = fold_directories(directory)
     metrics = list(dict.fromkeys(metric for values in detectors.values() for metric in values))
     head = "".join(f"<th>{html.escape(name)}</th>" for name in ("metric", *detectors))
     body = "".join(
         f"<tr><td>{_short(metric)}</td>"
-        + "".join(f"<td>{_cell(values.get(metric))}</td>" for values in detectors.values())
+        + "".join(f"<td>{_cell(values.get(metric), len(folds))}</td>" for values in detectors.values())
         + "</tr>"
         for metric in metrics
     )
     facts = "".join(f"<li>{html.escape(fact)}</li>" for fact in _facts(directory).values())
-    folds = fold_directories(directory)
     supervision = "".join(
         f"<li>{html.escape(name)}: threshold from {SEEN[_supervision(folds[0], name)]}</li>" for name in detectors
     )
@@ -207,7 +208,15 @@ def _page(directory: Path, summary: dict[str, dict[str, dict[str, float]]], titl
         body=body,
         figures=figures,
         config=html.escape(_config(directory)),
+        again=_again(directory),
     )
+
+
+def _again(directory: Path) -> str:
+    original = _run_facts(directory).get("detection_of")
+    if original is not None:
+        return f"Made by <code>ecgan-detect</code> from the run {html.escape(str(original))}."
+    return "Run again with <code>ecgan-train .hydra/config.yaml</code>."
 
 
 def _config(directory: Path) -> str:
@@ -233,6 +242,6 @@ td:first-child, th:first-child {{ text-align: left; }}
 img {{ max-width: 100%; }} pre {{ background: #f6f6f6; padding: 1rem; overflow-x: auto; }}
 </style></head><body><h1>{title}</h1><ul>{facts}</ul>
 <p>Test part, {over}.</p><div class="wide"><table><tr>{head}</tr>{body}</table></div>
-{figures}<h2>Settings</h2><p>Run again with <code>ecgan-train .hydra/config.yaml</code>.</p>
+{figures}<h2>Settings</h2><p>{again}</p>
 <pre>{config}</pre></body></html>
 """

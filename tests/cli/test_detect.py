@@ -53,7 +53,7 @@ def test_each_detection_gets_a_folder_of_its_own(command: Command, run: Path) ->
         (["detector=[knn,pca,reconstruction]"], {"knn", "pca", "reconstruction"}, True),
         (["threshold=max_f1"], {"knn"}, False),
         (["threshold.q=0.5"], {"knn"}, False),
-        (["threshold=fixed", "threshold.value=0.25"], {"knn"}, False),
+        (["threshold=fixed", "threshold.value=0.25", "threshold.supervision=oracle"], {"knn"}, False),
         (["detector.knn.scorer.k=3"], {"knn"}, False),
         (["detector=knn", "detector.knn.scorer.k=3", "threshold=youden"], {"knn"}, False),
         (["data.eval_batch_size=7"], {"knn"}, True),
@@ -82,7 +82,7 @@ def test_supervision_follows_the_rule(command: Command, run: Path) -> None:
 
 
 REFUSED: dict[str, tuple[list[str], str]] = {
-    "misspelt section": (["detctor=knn"], "did you mean 'detector'?"),
+    "misspelt section": (["detecter=knn"], "did you mean 'detector'?"),
     "misspelt option": (["detector=knnn"], "did you mean 'knn'?"),
     "misspelt key": (["detector.knn.scorer.kk=3"], "did you mean 'k'?"),
     "misspelt key of a chosen detector": (["detector=pca", "detector.pca.scorer.component=3"], "'components'"),

@@ -36,7 +36,7 @@ from ecgan.usage import GROUPS, conf_dir, options
 
 FILES = sorted(file.relative_to(conf_dir()) for file in conf_dir().glob("*/*.yaml"))
 NEEDED = {
-    "threshold/fixed": {"value": 1.0},
+    "threshold/fixed": {"value": 1.0, "supervision": "normal_only"},
     "split/from_file": {"path": "splits.json"},
 }
 """Settings without which a file is incomplete by design."""

@@ -5,18 +5,19 @@ from __future__ import annotations
 import string
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import pytest
 import torch
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ecgan.config import compose, plain
 from ecgan.errors import ConfigError, did_you_mean
 from ecgan.nodes import TARGET, check_node, conforms, describe, locate
-from ecgan.usage import conf_dir, options
+from ecgan.usage import options
 
 HARMFUL = (
     "os.system",
@@ -61,6 +62,16 @@ HIDDEN = (
     "ecgan.no.such.Module",
     "ecgan.models.beatgan.",
 )
+
+
+@cache
+def composed(name: str) -> Any:
+    return plain(compose([f"model={name}"]).model)
+
+
+def model_node(name: str) -> dict[str, Any]:
+    """A copy of a model's section, resolved."""
+    return dict(composed(name))
 
 
 @pytest.mark.parametrize("target", HARMFUL)
@@ -134,7 +145,7 @@ def test_hydras_other_special_keys_are_refused(key: str) -> None:
 
 
 def test_runtime_arguments_cannot_be_set() -> None:
-    node = yaml.safe_load((conf_dir() / "model" / "autoencoder.yaml").read_text(encoding="utf-8"))
+    node = model_node("autoencoder")
     with pytest.raises(ConfigError, match="model has no setting 'spec'"):
         check_node(node | {"spec": 3}, "model")
 
@@ -156,7 +167,7 @@ KNOWN = [(model, key) for model in options("model") for key in ("latent", "error
 def test_a_misspelt_key_is_named_with_its_class(known: tuple[str, str], place: int, letter: str) -> None:
     """One wrong letter anywhere: the message names the wrong key, the class and the right key."""
     model, key = known
-    node = yaml.safe_load((conf_dir() / "model" / f"{model}.yaml").read_text(encoding="utf-8"))
+    node = model_node(model)
     wrong = key[: place % len(key)] + letter + key[place % len(key) + 1 :]
     if wrong in node:
         check_node(node, "model")

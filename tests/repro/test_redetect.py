@@ -11,10 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ecgan.data.folds import digest_of, read_splits, write_splits
 from ecgan.errors import ConfigError, EcganError, RunError
 from ecgan.evaluate.predictions import read_predictions
 from ecgan.experiment import redetect, reproduced
-from ecgan.files import digest, write_json
+from ecgan.files import write_json
+from ecgan.types import Fold
 
 Execute = Callable[..., Path]
 MODELS = {"none": "lstm_autoencoder", "minmax": "autoencoder", "standard": "beatgan", "per_series": "beatgan"}
@@ -148,23 +150,20 @@ def test_a_damaged_file_of_the_last_fold_is_refused(copy: Path, file: str, harm:
     refused(copy, rf"fold_2/{file} is missing or damaged")
 
 
-def moved_series(copy: Path) -> dict[str, object]:
-    """The content of splits.json with one series moved from test to train in the last fold."""
-    content: dict[str, object] = json.loads((copy / "splits.json").read_text("utf-8"))
-    fold = content["folds"][2]  # type: ignore[index]
-    fold["train"] = sorted([*fold["train"], fold["test"].pop()])
-    return content
-
-
 def test_changed_splits_are_refused(copy: Path) -> None:
-    content = moved_series(copy)
-    write_json(copy / "splits.json", content)
+    splits = copy / "splits.json"
+    first, second, last = read_splits(splits)[0]
+    moved = Fold(2, np.append(last.train, last.test[-1]), last.val, last.test[:-1])
+    digests = json.loads(splits.read_text("utf-8"))["sha256"], digest_of([first, second, moved])
+    write_splits(splits, [first, second, moved], {"n_series": 240, "groups_known": False}, {})
+    consistent = splits.read_text("utf-8")
+    splits.write_text(consistent.replace(digests[1], digests[0]), encoding="utf-8")
     refused(copy, "do not match their digest")
-    write_json(copy / "splits.json", content | {"sha256": digest(content["folds"])})
+    splits.write_text(consistent, encoding="utf-8")
     refused(copy, "holds other folds than those that the run was trained on")
-    (copy / "splits.json").write_text('{"folds": [', encoding="utf-8")
+    splits.write_text('{"folds": [', encoding="utf-8")
     refused(copy, "is damaged")
-    (copy / "splits.json").unlink()
+    splits.unlink()
     refused(copy, "is missing")
 
 

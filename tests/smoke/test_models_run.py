@@ -28,6 +28,7 @@ SPLITS = {
     "anomalies_test": ("split=holdout", "split.abnormal=test"),
     "from_file": ("split=from_file", "split.path=splits.json"),
 }
+FIXED = ("threshold.value=0.3", "threshold.supervision=normal_only")
 BLIND = ("quantile", "mean_std", "fixed")
 
 
@@ -93,7 +94,7 @@ def test_a_model_fits_validates_and_tests(case: Case, workspace: Path, monkeypat
             f"model={case.model}",
             f"transform={case.transform}",
             f"threshold={case.threshold}",
-            *(["threshold.value=0.3"] if case.threshold == "fixed" else []),
+            *(FIXED if case.threshold == "fixed" else ()),
             "trainer=smoke",
             "data.batch_size=16",
             "data.eval_batch_size=32",

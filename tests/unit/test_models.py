@@ -290,8 +290,7 @@ def test_validation_loss_is_that_of_the_normals(name: str) -> None:
 
 @every_model
 def test_validation_loss_does_not_depend_on_the_batches(name: str) -> None:
-    model, everyone = made(name), batch(10, abnormal=3)
-    # the last piece holds abnormal series only, the one before both
+    model, everyone = made(name), batch(10, abnormal=3)  # the last piece holds abnormal series only
     pieces = [Batch(*(column[a:b] for column in everyone)) for a, b in ((0, 4), (4, 8), (8, 10))]
     together, piecewise = validated(model, [everyone]), validated(model, pieces)
     assert piecewise["val/loss"] == pytest.approx(together["val/loss"], rel=1e-5)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,13 @@ def test_a_directory_cannot_be_claimed_twice(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="already holds a run; choose another directory"):
         provenance.claim(tmp_path)
     assert (tmp_path / "run.json").read_bytes() == before
+
+
+def test_a_directory_with_folds_of_another_run_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "fold_0").mkdir()
+    with pytest.raises(RunError, match="holds folds of another run"):
+        provenance.claim(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["fold_0"]
 
 
 def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
@@ -109,6 +118,10 @@ def test_versions_of_absent_packages_are_null(tmp_path: Path, monkeypatch: pytes
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A package in a checkout with one commit, from which the module pretends to run."""
+    if shutil.which("git") is None:
+        pytest.skip("git is not installed")
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)  # inside a git hook they would name the project's own repository
     package = tmp_path / "src" / "ecgan"
     package.mkdir(parents=True)
     (package / "provenance.py").write_text("", encoding="utf-8")

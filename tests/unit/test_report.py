@@ -197,6 +197,14 @@ def test_table_shows_means_with_deviations_over_folds(run: Path) -> None:
     assert text.index("knn") < text.index("autoencoder")
 
 
+def test_table_says_in_how_many_folds_a_metric_is_defined(run: Path) -> None:
+    write_fold(run, 11, {"knn": "normal_only", "autoencoder": "normal_only"}, abnormal=False)
+    text, auroc = shown(run), report.summarize(report.collect(run))["knn"]["auroc"]
+    assert f"{auroc['mean']:.3f} ± {auroc['std']:.3f} (3 of 4)" in text
+    specificity = next(line for line in text.splitlines() if line.startswith("specificity"))
+    assert "(" not in specificity
+
+
 @pytest.mark.parametrize("shared", [True, False])
 def test_folds_that_share_a_test_part_are_called_so(run: Path, shared: bool) -> None:
     write_json(run / "run.json", facts(test_shared_by_folds=shared))

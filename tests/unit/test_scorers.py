@@ -50,6 +50,7 @@ MAKERS: dict[str, Callable[[], Scorer]] = {
     "knn": lambda: KNearest(3),
     "knn_drawn": lambda: KNearest(3, max_train=20),
     "pca_count": lambda: PCAResidual(4),
+    "pca_drawn": lambda: PCAResidual(4, max_train=30),
     "pca_share": lambda: PCAResidual(0.8),
     "lstm_autoencoder": lambda: LSTMAutoencoderScorer(latent=4, patch=4, epochs=2, batch_size=16),
     "lstm_scaled": lambda: LSTMAutoencoderScorer(latent=4, patch=4, epochs=2, batch_size=16, scaled=True),
@@ -220,7 +221,7 @@ def test_lstm_autoencoder_depends_on_the_seed() -> None:
 def test_lstm_autoencoder_learns() -> None:
     wave = torch.sin(torch.linspace(0, 12, 32) + torch.linspace(0, 1, 24)[:, None])[:, None]
     errors = []
-    for epochs in (1, 40):
+    for epochs in (1, 200):
         scorer = LSTMAutoencoderScorer(latent=8, patch=4, epochs=epochs, batch_size=8, lr=1e-2)
         torch.manual_seed(0)
         scorer.fit(MODEL, Rows(wave), CPU)

@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ecgan.data.folds import SplitPlan, make_folds, read_splits, write_splits
+from ecgan.data.folds import SplitPlan, digest_of, make_folds, read_splits, write_splits
 from ecgan.errors import ConfigError, DataError, RunError
-from ecgan.files import digest
 from ecgan.types import Fold, IntArray
 
 FACTS = {"groups_known": False}
@@ -42,7 +41,7 @@ def test_splits_file_round_trip(tmp_path: Path) -> None:
     plan = SplitPlan(method="from_file", path=str(path))
     assert same(folds, make_folds(toy_labels(), None, None, plan, 77)), "the seed has no say"
     content = json.loads(path.read_text())
-    assert content["sha256"] == sha256 == digest(content["folds"])
+    assert content["sha256"] == sha256 == digest_of(again)
     assert content["protocol"] == {"method": "kfold"}
 
 

@@ -23,7 +23,7 @@ from ecgan.types import BoolArray, FloatArray, Supervision, ThresholdRule
 exact = settings(deadline=None, derandomize=True, max_examples=100)
 finite = st.floats(-1e300, 1e300)
 tied = st.sampled_from([0.0, 0.5, 1.0, np.nextafter(1.0, 2.0), np.nextafter(1.0, 0.0), 3.0])
-NORMAL_ONLY: tuple[ThresholdRule, ...] = (Quantile(0.9), Quantile(0.98), MeanStd(3.0), Fixed(0.25))
+NORMAL_ONLY: tuple[ThresholdRule, ...] = (Quantile(0.9), Quantile(0.98), MeanStd(3.0), Fixed(0.25, "normal_only"))
 LABELLED: tuple[ThresholdRule, ...] = (MaxF1(), Youden())
 
 
@@ -213,9 +213,10 @@ def test_scores_that_are_not_finite_choose_nothing(broken: float) -> None:
 
 
 def test_fixed_returns_its_value_and_what_was_admitted() -> None:
-    assert Fixed(0.75).choose(np.zeros(0), np.zeros(0, bool)) == 0.75
-    assert Fixed(0.75).supervision == "normal_only"
-    assert Fixed(0.75, "oracle").supervision == "oracle"
+    for supervision in ("normal_only", "val_labelled", "oracle"):
+        rule = Fixed(0.75, supervision)
+        assert rule.choose(np.zeros(0), np.zeros(0, bool)) == 0.75
+        assert rule.supervision == supervision
 
 
 @pytest.mark.parametrize("q", [0.0, 1.0, -0.1, 98.0])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -10,11 +12,13 @@ import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, train_test_split
 
 from ecgan.errors import ConfigError, DataError, RunError
-from ecgan.files import digest, read_json, write_json
+from ecgan.files import read_json, write_text
 from ecgan.types import TEST, VAL, Fold, IntArray
 
 Method = Literal["holdout", "kfold", "official", "from_file"]
 MIN_FOLDS = 2
+
+PARTS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,9 @@ def _made(label: IntArray, group: IntArray | None, part: IntArray | None, plan: 
 
 
 def _refuse_leaks(fold: Fold, label: IntArray, group: IntArray | None, plan: SplitPlan) -> None:
+    for name, indices in (("training", fold.train), ("validation", fold.val)):
+        if label[indices].all():
+            raise DataError(f"The {name} part of fold {fold.number} has no normal series; change split or split.seed.")
     if plan.train_on == "normal" and label[fold.train].any():  # only a file can bring that about
         raise DataError(f"Fold {fold.number} trains on abnormal series; set split.train_on=all to allow that.")
     if group is None:
@@ -186,8 +193,9 @@ def _from_file(plan: SplitPlan, n_series: int) -> list[Fold]:
     if plan.path is None:
         raise ConfigError("split=from_file needs split.path=<splits.json>, as written by an earlier run.")
     file = Path(plan.path)
-    if not file.exists() and file == Path(file.name):
-        file = Path(__file__).parent / "bundled" / file  # a division that comes with the package
+    packed = Path(__file__).parent / "bundled" / file.name
+    if file == Path(file.name) and packed.is_file():
+        file = packed  # a division that comes with the package
     folds, count = read_splits(file)
     if count != n_series:
         raise DataError(f"{plan.path} was made for {count} series but the data set has {n_series}; use the same data.")
@@ -205,8 +213,10 @@ def write_splits(path: Path, folds: list[Fold], store_facts: dict[str, Any], pro
         store_facts: ``n_series`` and ``groups_known``.
         protocol: the settings that made the folds.
     """
-    parts, sha256 = [_as_lists(fold) for fold in folds], digest_of(folds)
-    write_json(path, {"protocol": protocol, **store_facts, "sha256": sha256, "folds": parts})
+    parts = [{"fold": fold.number} | {name: getattr(fold, name).tolist() for name in PARTS} for fold in folds]
+    sha256 = digest_of(folds)
+    content = {"protocol": protocol, **store_facts, "sha256": sha256, "folds": parts}
+    write_text(path, json.dumps(content, separators=(",", ":")) + "\n")  # indented, millions of indices fill the disk
     return sha256
 
 
@@ -218,26 +228,24 @@ def read_splits(path: Path) -> tuple[list[Fold], int]:
     """
     content = read_json(path)
     try:
-        if digest(content["folds"]) != content["sha256"]:
-            raise RunError(f"The indices in {path} do not match their digest; the file was changed or is damaged.")
         folds = [
-            Fold(entry["fold"], *(np.asarray(entry[name], np.int64) for name in ("train", "val", "test")))
-            for entry in content["folds"]
+            Fold(entry["fold"], *(np.asarray(entry[name], np.int64) for name in PARTS)) for entry in content["folds"]
         ]
+        if digest_of(folds) != content["sha256"]:
+            raise RunError(f"The indices in {path} do not match their digest; the file was changed or is damaged.")
+        if [fold.number for fold in folds] != list(range(len(folds))):
+            raise RunError(f"The folds in {path} are not numbered from 0 on; use a file written by ecgan-train.")
         return folds, int(content["n_series"])
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"{path} is not a splits file ({error}); use one written by ecgan-train.") from error
 
 
 def digest_of(folds: list[Fold]) -> str:
-    """Sha256 of the indices of all folds."""
-    return digest([_as_lists(fold) for fold in folds])
-
-
-def _as_lists(fold: Fold) -> dict[str, Any]:
-    return {
-        "fold": fold.number,
-        "train": fold.train.tolist(),
-        "val": fold.val.tolist(),
-        "test": fold.test.tolist(),
-    }
+    """Sha256 of the indices of all folds, each part led by its size."""
+    sha256 = hashlib.sha256()
+    for fold in folds:
+        for name in PARTS:
+            indices = np.ascontiguousarray(getattr(fold, name), "<i8")
+            sha256.update(np.asarray([fold.number, indices.size], "<i8").data)
+            sha256.update(indices.data)
+    return sha256.hexdigest()

@@ -125,7 +125,7 @@ class DetectionCallback(Callback):
     def _score(self, model: LightningModule, batch: Batch) -> None:
         for detector in self.detectors:
             score = detector.scorer.score(model, batch.x).detach()
-            self._scores.setdefault(detector.name, []).append(score.double().cpu())
+            self._scores.setdefault(detector.name, []).append(score.cpu().double())  # some devices have no float64
         self._labels.append(batch.y.cpu())
         self._indices.append(batch.index.cpu())
 

@@ -106,6 +106,7 @@ class PCAResidual:
 
     Args:
         components: number of components, or (below 1) the share of variance that they explain.
+        max_train: training normals used at most, drawn at random; bounds time and memory.
 
     Source: Jackson and Mudholkar (1979), Control Procedures for Residuals Associated With Principal Component
     Analysis, doi:10.1080/00401706.1979.10489779.
@@ -113,10 +114,10 @@ class PCAResidual:
 
     requires: ClassVar[tuple[type, ...]] = ()
 
-    def __init__(self, components: int | float = 0.9) -> None:
+    def __init__(self, components: int | float = 0.9, max_train: int = 10_000) -> None:
         if components <= 0:
             raise ConfigError(f"pca.components is {components} but must be a count or a share of variance above 0.")
-        self.components = components
+        self.components, self.max_train = components, max_train
         self.mean = self.axes = torch.empty(0)
 
     def fit(self, model: nn.Module, train: Series, device: torch.device) -> None:
@@ -127,7 +128,7 @@ class PCAResidual:
         """
         from sklearn.decomposition import PCA
 
-        x = flattened(train, len(train)).numpy().astype(np.float64)
+        x = flattened(train, self.max_train).numpy().astype(np.float64)
         wanted = int(self.components) if self.components >= 1 else float(self.components)
         if wanted >= min(x.shape):
             raise ConfigError(
@@ -136,12 +137,12 @@ class PCAResidual:
             )
         pca = PCA(wanted, svd_solver="full").fit(x)
         # copied into rows, the layout that a saved state has: another one would round differently
-        self.mean = torch.tensor(pca.mean_, device=device)
-        self.axes = torch.tensor(np.ascontiguousarray(pca.components_), device=device)
+        self.mean = torch.tensor(pca.mean_)
+        self.axes = torch.tensor(np.ascontiguousarray(pca.components_))
 
     def score(self, model: nn.Module, x: Tensor) -> Tensor:
         """Map (B, C, T) to (B,)."""
-        centred = x.flatten(1).to(self.mean.dtype) - self.mean
+        centred = x.flatten(1).cpu().double() - self.mean
         return (centred - centred @ self.axes.T @ self.axes).square().mean(1)
 
     def state(self) -> dict[str, Tensor]:
@@ -150,7 +151,7 @@ class PCAResidual:
 
     def load_state(self, state: dict[str, Tensor], model: nn.Module, device: torch.device) -> None:
         """Take mean and components back."""
-        self.mean, self.axes = state["mean"].to(device), state["axes"].to(device)
+        self.mean, self.axes = state["mean"], state["axes"]
 
 
 def usual_error(
@@ -161,7 +162,7 @@ def usual_error(
     with torch.no_grad():
         for piece in torch.split(torch.arange(len(train)), CHUNK):
             x = train.__getitems__(piece.tolist()).x.to(device)
-            total = total + pointwise_error(x, reconstruct(x), error).sum(0).double().cpu()
+            total = total + pointwise_error(x, reconstruct(x), error).sum(0).cpu().double()
     usual = total / len(train)
     return usual.clamp_min(float(usual.mean()) * SMALLEST_SHARE).float().to(device)
 

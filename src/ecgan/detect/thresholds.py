@@ -19,8 +19,8 @@ class Quantile:
     """The smallest threshold that lets a new normal series pass with probability ``q`` or more.
 
     It is the k-th smallest score of n validation normals with k = ceil((n + 1) q), the split-conformal quantile,
-    which holds for exchangeable series whatever the distribution. With fewer than q / (1 - q) normals no threshold
-    can promise that; then it is their largest score.
+    which holds for exchangeable series whatever the distribution; nearly here, since the same normals chose the
+    epoch. With fewer than q / (1 - q) normals no threshold can promise that; then it is their largest score.
 
     Args:
         q: share of normal series that should pass, between 0 and 1.
@@ -112,7 +112,7 @@ class Fixed:
         supervision: what was looked at to find it.
     """
 
-    def __init__(self, value: float, supervision: Supervision = "normal_only") -> None:
+    def __init__(self, value: float, supervision: Supervision) -> None:
         self.value, self.supervision = value, supervision
 
     def choose(self, scores: FloatArray, abnormal: BoolArray) -> float:

@@ -161,19 +161,23 @@ class AdversarialModel(Model):
         parts: dict[str, Tensor] = {}
         for _ in range(self.n_critic):
             critic_parts = self.critic_loss(batch.x, fake.detach())
-            self._step(critic_optimizer, self.critic, critic_parts)
+            self._step(critic_optimizer, critic_parts)
         parts |= {f"train/critic_{name}": value.detach() for name, value in critic_parts.items()}
         self.critic.requires_grad_(False).eval()  # frozen: no gradient, no statistics, no power iteration
         generator_parts = self.generator_loss(batch.x, fake)
-        self._step(generator_optimizer, self.generator, generator_parts)
+        self._step(generator_optimizer, generator_parts)
         self.critic.requires_grad_(True).train()
         parts |= {f"train/{name}": value.detach() for name, value in generator_parts.items()}
         parts["train/loss"] = torch.stack(list(generator_parts.values())).sum().detach()
         self.log_epoch(parts, batch)
 
-    def _step(self, optimizer: LightningOptimizer, player: nn.Module, parts: dict[str, Tensor]) -> None:
+    def _step(self, optimizer: LightningOptimizer, parts: dict[str, Tensor]) -> None:
         optimizer.zero_grad()
         self.manual_backward(torch.stack(list(parts.values())).sum())
-        if self.clip_norm is not None:
-            nn.utils.clip_grad_norm_(player.parameters(), self.clip_norm)
         optimizer.step()
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Clip the gradients of the player whose optimizer is about to step, after any loss scaling is undone."""
+        if self.clip_norm is not None:
+            parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+            nn.utils.clip_grad_norm_(parameters, self.clip_norm)

@@ -47,7 +47,7 @@ class ConvEncoder(nn.Module):
         width: channels after the first layer; each further layer doubles them.
         depth: number of layers at most; short series get fewer.
         norm: normalization between layers; the first layer has none.
-        spectral_norm: bound each layer's Lipschitz constant (Miyato et al. 2018, arXiv:1802.05957).
+        spectral_norm: bound each convolution's Lipschitz constant (Miyato et al. 2018, arXiv:1802.05957).
     """
 
     def __init__(

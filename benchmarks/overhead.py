@@ -53,9 +53,10 @@ def framework(cfg: Any, data: Any, folder: Path, epochs: int) -> float:
     seed_everything(0, verbose=False)
     model = build(cfg.model, spec=data.spec)
     watch = Stopwatch()
-    best = ModelCheckpoint(folder, "best", model.monitor, save_last=True, enable_version_counter=False)
+    best = ModelCheckpoint(folder, "best", model.monitor, enable_version_counter=False)
+    last = ModelCheckpoint(folder, "last", enable_version_counter=False)
     progress = FoldProgress("fold 0", Console(stderr=True), model.monitor)
-    callbacks = [best, assembly.detection(cfg, data, folder / "detection", 0), progress, watch]
+    callbacks = [best, last, assembly.detection(cfg, data, folder / "detection", 0), progress, watch]
     cfg.trainer.max_epochs = epochs
     with assembly.quiet():
         assembly.trainer(cfg, folder, callbacks, record=True).fit(model, data)

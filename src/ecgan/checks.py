@@ -97,6 +97,8 @@ def _check_values(content: dict[str, Any]) -> None:
     limit = content["trainer"]["limit_train_batches"]
     if limit > 1 and limit != int(limit):
         raise ConfigError(f"trainer.limit_train_batches is {limit} but must be a share up to 1 or a whole count.")
+    if content["trainer"]["devices"] != 1:
+        raise ConfigError("trainer.devices must be 1 in this version; detection and final scores need one process.")
     _check_split(content["split"])
 
 

@@ -74,6 +74,10 @@ def read_finished(directory: Path) -> dict[str, Any]:
     status = facts.get("status") if isinstance(facts, dict) else None
     if status != "finished":
         raise RunError(f"{directory} is not finished (status: {status}); train it again first.")
+    if "detection_of" in facts:
+        raise RunError(
+            f"{directory} is a later detection; name the run that it was made from: {facts['detection_of']}."
+        )
     missing = [key for key in ("cwd", "dataset", "splits", "folds") if key not in facts]
     if missing:
         raise RunError(f"{directory / 'run.json'} is damaged ({missing[0]} is missing); train again.")

@@ -32,7 +32,7 @@ def test_help_of_train_lists_every_choice(command: Command) -> None:
 
 
 def test_help_wins_over_wrong_settings(command: Command) -> None:
-    assert "Groups" in command("train", "modul=x", "--help").worked()
+    assert "Groups" in command("train", "modl=x", "--help").worked()
 
 
 def test_help_imports_nothing_heavy() -> None:
@@ -58,10 +58,10 @@ def test_a_wrong_setting_in_a_process_of_its_own(tmp_path: Path, monkeypatch: py
     """What the user's shell sees: one line, an exit code, and an untouched folder."""
     program = "from ecgan.cli import train; train()"
     clean_environment(monkeypatch)
-    call = [sys.executable, "-c", program, "modul=x"]
+    call = [sys.executable, "-c", program, "modl=x"]
     done = subprocess.run(call, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "ecgan-train: There is no setting 'modul'; did you mean 'model'?\n"
+    assert done.stderr == "ecgan-train: There is no setting 'modl'; did you mean 'model'?\n"
     assert left_in(tmp_path) == []
 
 

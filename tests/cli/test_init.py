@@ -121,7 +121,7 @@ def test_plain_names_are_taken(command: Command, name: str) -> None:
     [
         (["me", "beats"], "EXPERIMENT"),
         ([], "ENTITY"),
-        (["me", "beats", "first", "--modul", "rnn"], "--modul"),
+        (["me", "beats", "first", "--modl", "rnn"], "--modl"),
         (["me", "beats", "first", "-m", "beatgam"], "did you mean 'beatgan'?"),
         (["me", "beats", "first", "-d", "waver"], "did you mean 'wafer'?"),
     ],

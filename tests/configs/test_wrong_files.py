@@ -137,7 +137,7 @@ YAMLS = {
     "text": ("only words", "'only words'"),
     "nothing": ("", "holds no settings"),
     "twice the same key": ("seed: 1\nseed: 2", "not valid YAML"),
-    "unknown key": ("defaults: [train, _self_]\nmodul: {}", "'modul'"),
+    "unknown key": ("defaults: [train, _self_]\nmodl: {}", "'modl'"),
     "wrong type": ("defaults: [train, _self_]\nseed: one", "seed: Value 'one'"),
     "misspelt key in a section": ("defaults: [train, _self_]\nsplit: {fold: 3}", "did you mean 'folds'?"),
     "value for a section": ("defaults: [train, _self_]\nsplit: 3", "The section split must hold settings, not '3'"),

@@ -15,7 +15,7 @@ from commands import SINE, TINY, Command, left_in, only_run
 from ecgan.errors import ConfigError, EcganError
 
 WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "misspelt group": (("modul=beatgan",), ("'modul'", "did you mean 'model'?")),
+    "misspelt group": (("modl=beatgan",), ("'modl'", "did you mean 'model'?")),
     "misspelt group option": (("model=beatgam",), ("no model named 'beatgam'", "did you mean 'beatgan'?")),
     "unlike any option": (("model=transformer",), ("'transformer'", "valid are autoencoder, beatgan")),
     "option in a list": (("detector=[knn,nix]",), ("no detector named 'nix'", "valid are knn")),
@@ -79,8 +79,8 @@ def test_folders_of_other_runs_stay(command: Command) -> None:
     ("name", "arguments", "error"),
     [
         ("train", [*TINY, "model.latent=big"], ConfigError),
-        ("train", [*TINY, "modul=beatgan"], ConfigError),
-        ("train", ["-m", *TINY, "modul=beatgan"], HydraException),
+        ("train", [*TINY, "modl=beatgan"], ConfigError),
+        ("train", ["-m", *TINY, "modl=beatgan"], HydraException),
         ("train", [*TINY, "dataset.anomaly_share=1.0"], EcganError),
         ("preprocess", ["dataset=waver"], ConfigError),
         ("detect", ["run=nowhere"], EcganError),

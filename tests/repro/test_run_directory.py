@@ -111,7 +111,7 @@ def test_parts_of_every_fold_are_disjoint_and_training_is_normal(full: Path) -> 
 
 def test_a_directory_belongs_to_one_run(full: Path, settings: tuple[str, ...], workspace: Path) -> None:
     before = files(full), (full / "run.json").read_bytes()
-    with pytest.raises(RunError, match=r"another run|already holds a run"):
+    with pytest.raises(RunError, match="already holds a run"):
         experiment.run(compose([*settings, f"paths.data={workspace}/data"]), full)
     assert (files(full), (full / "run.json").read_bytes()) == before
 

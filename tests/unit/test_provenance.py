@@ -42,7 +42,7 @@ def test_a_directory_cannot_be_claimed_twice(tmp_path: Path) -> None:
 
 def test_a_directory_with_folds_of_another_run_is_refused(tmp_path: Path) -> None:
     (tmp_path / "fold_0").mkdir()
-    with pytest.raises(RunError, match="holds folds of another run"):
+    with pytest.raises(RunError, match="already holds a run"):
         provenance.claim(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["fold_0"]
 

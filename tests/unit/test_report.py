@@ -201,7 +201,7 @@ def test_table_says_in_how_many_folds_a_metric_is_defined(run: Path) -> None:
     write_fold(run, 11, {"knn": "normal_only", "autoencoder": "normal_only"}, abnormal=False)
     text, auroc = shown(run), report.summarize(report.collect(run))["knn"]["auroc"]
     assert f"{auroc['mean']:.3f} ± {auroc['std']:.3f} (3 of 4)" in text
-    specificity = next(line for line in text.splitlines() if line.startswith("specificity"))
+    specificity = next(line for line in text.splitlines() if line.strip().startswith("specificity"))
     assert "(" not in specificity
 
 

@@ -43,7 +43,9 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check", ".")
     session.run("ruff", "check", ".")
     session.run("lint-imports")
-    session.run("codespell", "src", "tests", "conf", "docs", "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")
+    session.run(
+        "codespell", "src", "tests", "conf", "docs", "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"
+    )
     session.run("yamllint", "-s", "conf", ".pre-commit-config.yaml")
 
 

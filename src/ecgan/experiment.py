@@ -23,6 +23,7 @@ from ecgan.detect.callback import STATE
 from ecgan.errors import ConfigError, EcganError, RunError
 from ecgan.figures import draw_fold, draw_reconstructions
 from ecgan.files import read_json, replacing, sha256_of, write_json, write_text
+from ecgan.nodes import TARGET
 from ecgan.track.progress import FoldProgress
 from ecgan.types import Fold
 
@@ -65,6 +66,10 @@ def run(
             seed=cfg.seed,
             splits=sha256,
             detectors=list(cfg.detector or {}),
+        )
+        model, name = plain(cfg.model)[TARGET].rpartition(".")[2], store.manifest["name"]
+        console.print(
+            f"{model} on {len(store):,} series of {name}, {len(chosen)} fold(s), in {directory}", soft_wrap=True
         )
         for fold in chosen:
             title = f"fold {fold.number} of {len(folds)}" if len(folds) > 1 else "training"

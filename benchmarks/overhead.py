@@ -80,7 +80,7 @@ def bare(cfg: Any, data: Any, epochs: int) -> float:
 
 def plain_step(model: Any) -> Any:
     """One optimizer, one loss."""
-    optimizer = model.configure_optimizers()
+    optimizer = model.optimizer(model.parameters())
 
     def step(batch: Batch) -> None:
         loss = model.loss(batch)

@@ -138,6 +138,8 @@ def trainer(cfg: DictConfig, directory: Path, callbacks: list[pl.Callback], reco
 
 def seed_fold(seed: int, number: int, threads: int | None) -> int:
     """Seed everything for one fold and return its seed, which no other fold has any influence on."""
+    # filling fresh memory with NaN finds bugs in kernels and costs every operation time
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     own = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
     pl.seed_everything(own, verbose=False)
     torch.set_num_threads(threads or DEFAULT_THREADS)  # whatever an earlier run in this process has set

@@ -9,7 +9,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-REFRESH_S = 0.2
+REFRESH_S = 1.0
 
 
 class FoldProgress(Callback):
@@ -45,7 +45,7 @@ class FoldProgress(Callback):
         self.progress.start()
 
     def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
-        """Redraw a few times per second."""
+        """Redraw about once per second."""
         now = time.monotonic()
         if self.progress is not None and now - self._drawn > REFRESH_S:
             self._drawn = now

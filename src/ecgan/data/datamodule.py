@@ -99,6 +99,10 @@ class DataModule(LightningDataModule):
         """Test part."""
         return self._loader(self.fold.test, self.eval_batch_size)
 
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        """Move a batch; Lightning's own way searches every batch for nested containers first."""
+        return Batch(*(part.to(device, non_blocking=True) for part in batch))
+
     def _loader(
         self, indices: IntArray, batch_size: int, generator: torch.Generator | None = None
     ) -> DataLoader[Batch]:

@@ -47,10 +47,6 @@ class Model(LightningModule):
             self._sums[name] = self._sums[name] + weighted if name in self._sums else weighted
             self._counts[name] = self._counts.get(name, 0) + n
 
-    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
-        """Move a batch; Lightning's own way searches every batch for nested containers first."""
-        return Batch(*(part.to(device, non_blocking=True) for part in batch))
-
     def on_train_epoch_end(self) -> None:
         """Log the training values."""
         self._log_means("train/")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -15,41 +15,43 @@ from plugin_package import installed_plugin
 
 if TYPE_CHECKING:
     from ecgan.data.store import Store
-    from ecgan.types import Recordings, RemoteFile
+    from ecgan.types import Recordings, Source
 
 SEQ_LEN = 64
 COUNTS = (180, 36, 24)
 GROUPS = 24
 
 
-class ToySource:
+@pytest.fixture(scope="session")
+def toy_source() -> Source:
     """240 noisy series of 64 samples: a sine wave is normal, a faster one and one with a spike are not.
 
     Groups are 24 made-up patients of ten series each. The source's own partition is two thirds training, one third
-    test. The classes are easy to tell apart, and none is constant.
+    test. The classes are easy to tell apart, and none is constant. It needs no files.
     """
+    from ecgan.data.source import BaseSource
+    from ecgan.types import TEST, TRAIN, Recordings
 
-    name = "toy"
-    version = "1"
-    classes = ("normal", "fast", "spike")
-    note = ""
-    files: tuple[RemoteFile, ...] = ()
+    class ToySource(BaseSource):
+        name = "toy"
+        classes = ("normal", "fast", "spike")
 
-    def read(self, raw: Path) -> Iterator[Recordings]:
-        """Yield two chunks, so that whoever reads has to put them together."""
-        from ecgan.types import TEST, TRAIN, Recordings
+        def pieces(self, raw: Path) -> Sequence[slice]:
+            return (slice(0, 100), slice(100, None))
 
-        rng = np.random.default_rng(20)
-        y = rng.permutation(np.repeat(np.arange(3), COUNTS))
-        t = np.linspace(0, 1, SEQ_LEN)
-        phase = rng.normal(0, 0.2, (len(y), 1))
-        x = np.sin(2 * np.pi * np.where(y == 1, 5, 2)[:, None] * t + phase)
-        x[y == 2, SEQ_LEN // 2 : SEQ_LEN // 2 + 3] += 4
-        x = (x + rng.normal(0, 0.1, x.shape)).astype(np.float32)[:, None, :]
-        group = np.arange(len(y)) % GROUPS
-        part = np.where(np.arange(len(y)) < 160, TRAIN, TEST)
-        for rows in (slice(0, 100), slice(100, None)):
-            yield Recordings(x[rows], y[rows], fs_hz=100.0, unit="mV", group=group[rows], part=part[rows])
+        def read(self, raw: Path, piece: Any) -> Recordings:
+            rng = np.random.default_rng(20)
+            y = rng.permutation(np.repeat(np.arange(3), COUNTS))
+            t = np.linspace(0, 1, SEQ_LEN)
+            phase = rng.normal(0, 0.2, (len(y), 1))
+            x = np.sin(2 * np.pi * np.where(y == 1, 5, 2)[:, None] * t + phase)
+            x[y == 2, SEQ_LEN // 2 : SEQ_LEN // 2 + 3] += 4
+            x = (x + rng.normal(0, 0.1, x.shape)).astype(np.float32)[:, None, :]
+            group = np.arange(len(y)) % GROUPS
+            part = np.where(np.arange(len(y)) < 160, TRAIN, TEST)
+            return Recordings(x[piece], y[piece], fs_hz=100.0, unit="mV", group=group[piece], part=part[piece])
+
+    return ToySource()
 
 
 @pytest.fixture(scope="session")
@@ -63,13 +65,7 @@ def mirror() -> Path:
 
 
 @pytest.fixture(scope="session")
-def toy_source() -> ToySource:
-    """The source behind ``toy_store``; it needs no files."""
-    return ToySource()
-
-
-@pytest.fixture(scope="session")
-def toy_store(toy_source: ToySource, tmp_path_factory: pytest.TempPathFactory) -> Store:
+def toy_store(toy_source: Source, tmp_path_factory: pytest.TempPathFactory) -> Store:
     """A store of 240 series in 3 classes with known groups, read-only and shared by all tests."""
     from ecgan.data.store import prepare
 

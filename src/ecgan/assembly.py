@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -39,22 +40,39 @@ def open_data(cfg: DictConfig) -> Store:
     The store's name is the digest of all that it depends on: source and settings, raw checksums, preprocessing.
     Two preprocessings coexist, and a stale one cannot be picked up.
     """
-    source = build(cfg.dataset)
+    data, mirror = Path(cfg.paths.data), Path(cfg.paths.mirror) if cfg.paths.mirror else None
+    source = build(cfg.dataset).settled([data, mirror] if mirror else [data])
     check_folder("the data set's name", source.name)
-    data = Path(cfg.paths.data)
-    raw = fetch(source, data, Path(cfg.paths.mirror) if cfg.paths.mirror else None)
+    raw = fetch(source, data, mirror)
+    steps = {name: build(step) for name, step in cfg.preprocess.steps.items()}
     facts = {
         "name": source.name,
         "source": plain(cfg.dataset),
         "version": source.version,
-        "raw": checksums(source, raw, data / source.name / "checksums.json"),
-        "preprocess": [[name, step] for name, step in plain(cfg.preprocess.steps).items()],  # their order matters
+        "raw": checksums(source, raw, data / source.folder / "checksums.json"),
+        # their order matters; a step that works differently from before has another version
+        "preprocess": [
+            [name, plain(cfg.preprocess.steps[name]), getattr(step, "version", "1")] for name, step in steps.items()
+        ],
     }
     facts["hash"] = digest(facts)
-    steps = [build(step) for step in cfg.preprocess.steps.values()]
-    store = prepare(source, steps, raw, data / source.name / "processed" / facts["hash"][:16], facts)
+    directory = data / source.name / "processed" / facts["hash"][:16]
+    workers = cfg.preprocess.workers or os.cpu_count() or 1
+    store = prepare(source, list(steps.values()), raw, directory, facts, workers)
     log.info("%d series of %s in %s", len(store), source.name, store.directory)
     return store
+
+
+def about_store(store: Store) -> list[str]:
+    """What a user must know of the data before anything is done with them, in lines."""
+    manifest = store.manifest
+    channels, length = store.data.shape[1:]
+    counts = ", ".join(f"{name} {count:,}" for name, count in manifest["counts"].items())
+    rate = "no sampling rate" if manifest["fs_hz"] is None else f"{manifest['fs_hz']:g} Hz"
+    lines = [f"{len(store):,} series of {manifest['name']}, {channels} x {length} samples, {rate} ({counts})"]
+    lines += [f"Note: {manifest['note']}"] if manifest["note"] else []
+    left_out = ", ".join(f"{count:,} {reason}" for reason, count in manifest["dropped"].items())
+    return lines + ([f"Left out: {left_out}"] if left_out else [])
 
 
 def folds_of(cfg: DictConfig, store: Store) -> list[Fold]:

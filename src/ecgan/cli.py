@@ -28,7 +28,7 @@ def train() -> None:
 
 
 def preprocess() -> None:
-    """``ecgan-preprocess [FILE.yml] [key=value …]``: get and store the data only."""
+    """``ecgan-preprocess [--list] [FILE.yml] [key=value …]``: get and store the data only."""
     _guarded("ecgan-preprocess", _preprocess)
 
 
@@ -181,13 +181,22 @@ def _train_one(cfg: DictConfig) -> None:
 
 
 def _preprocess(arguments: list[str]) -> None:
-    from ecgan.assembly import open_data
+    from rich.console import Console
+
+    console = Console()
+    if "--list" in arguments:
+        from ecgan import catalog
+
+        console.print(catalog.table())
+        console.print("\n".join(catalog.titles()), soft_wrap=True, highlight=False)
+        return
+    from ecgan.assembly import about_store, open_data
     from ecgan.config import compose
 
     file, overrides = _file_first(arguments)
     store = open_data(compose(overrides, file))
-    counts = ", ".join(f"{name} {count:,}" for name, count in store.manifest["counts"].items())
-    print(f"{len(store):,} series of shape {store.data.shape[1:]} ({counts})\nStore: {store.directory}")
+    console.print("\n".join(about_store(store)), soft_wrap=True, highlight=False)
+    console.print(f"Store: {store.directory}", soft_wrap=True, highlight=False)
 
 
 def _detect(arguments: list[str]) -> None:

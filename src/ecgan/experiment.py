@@ -71,6 +71,8 @@ def run(
         console.print(
             f"{model} on {len(store):,} series of {name}, {len(chosen)} fold(s), in {directory}", soft_wrap=True
         )
+        for line in assembly.about_store(store)[1:]:
+            console.print(line, soft_wrap=True, highlight=False)
         for fold in chosen:
             title = f"fold {fold.number} of {len(folds)}" if len(folds) > 1 else "training"
             with assembly.quiet():

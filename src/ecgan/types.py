@@ -5,17 +5,19 @@ Shapes are always ``(batch, channels, time)``; label 0 is normal; a larger score
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from ecgan.errors import DataError
+
+if TYPE_CHECKING:  # reading raw files needs no torch, and the processes that do start sooner without it
+    import torch
+    from torch import Tensor
 
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.integer[Any]]
@@ -24,7 +26,7 @@ BoolArray = npt.NDArray[np.bool_]
 Supervision = Literal["normal_only", "val_labelled", "oracle"]
 """What a threshold has seen: normal series only, labelled validation series, or the test part (an upper bound)."""
 
-TRAIN, VAL, TEST = 0, 1, 2
+TRAIN, VAL, TEST, UNUSED = 0, 1, 2, 3
 """Values of ``Recordings.part``: the partition that the source itself prescribes."""
 
 
@@ -94,7 +96,9 @@ class Recordings:
         fs_hz: sampling rate, None where undefined.
         unit: unit of x, such as ``mV``; ``1`` where it has none.
         group: (N,) patient or record of each series, None if the source does not tell.
-        part: (N,) the source's own partition (TRAIN, VAL, TEST), None if it has none.
+        part: (N,) the source's own partition (TRAIN, VAL, TEST; UNUSED for series in none of them), None if it has
+            none.
+        dropped: how many series have been left out so far, by reason, such as ``{"more than 20 % missing": 3}``.
     """
 
     x: FloatArray | list[FloatArray]
@@ -103,10 +107,26 @@ class Recordings:
     unit: str
     group: IntArray | None = None
     part: IntArray | None = None
+    dropped: Mapping[str, int] = field(default_factory=dict)
 
     def with_series(self, x: FloatArray | list[FloatArray], fs_hz: float | None) -> Recordings:
         """Copy with other series in the same order."""
         return replace(self, x=x, fs_hz=fs_hz)
+
+    def cut(self, x: FloatArray | list[FloatArray], parent: IntArray, fs_hz: float | None) -> Recordings:
+        """Copy with pieces of the series; piece i was cut from series ``parent[i]`` and inherits all it has."""
+        group, part = (None if column is None else column[parent] for column in (self.group, self.part))
+        return replace(self, x=x, y=self.y[parent], fs_hz=fs_hz, group=group, part=part)
+
+    def keep(self, wanted: BoolArray, reason: str) -> Recordings:
+        """Copy with the series that are ``wanted``; the others are counted under ``reason``."""
+        lost = int(len(wanted) - wanted.sum())
+        if not lost:
+            return self
+        rows = np.flatnonzero(wanted)
+        x = self.x[rows] if isinstance(self.x, np.ndarray) else [self.x[row] for row in rows]
+        dropped = {**self.dropped, reason: self.dropped.get(reason, 0) + lost}
+        return replace(self.cut(x, rows, self.fs_hz), dropped=dropped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +142,45 @@ class RemoteFile:
     members: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What somebody who looks for data wants to know of a source; ``ecgan-preprocess --list`` shows it.
+
+    Attributes:
+        title: the data set in a few words.
+        series: number of series of the complete set with the default settings, None where it depends on the files.
+        length: samples per series.
+        channels: channels per series.
+        patients: whether the source tells patients (or subjects) apart.
+        license: terms of use in a few words.
+        size_mb: size of the download in MB, 0 where there is none, None where it is unknown.
+        account: whether downloading needs an account somewhere.
+    """
+
+    title: str
+    series: int | None
+    length: int | None
+    channels: int | None
+    patients: bool
+    license: str
+    size_mb: float | None = None
+    account: bool = False
+
+
 @runtime_checkable
 class Source(Protocol):
-    """What knows where one data set comes from and how to read its raw files."""
+    """What knows where one data set comes from and how to read its raw files.
+
+    ``ecgan.data.source.BaseSource`` has sensible answers for most of this.
+    """
 
     @property
     def name(self) -> str:
-        """Name of the data set and of its folder below ``data/``."""
+        """Name of the data set and of its folder of stores below ``data/``."""
+
+    @property
+    def folder(self) -> str:
+        """Name of the folder of its raw files below ``data/`` and the mirror."""
 
     @property
     def version(self) -> str:
@@ -136,22 +188,48 @@ class Source(Protocol):
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of the classes; the first is normal. Known after ``read`` where the files tell."""
+        """Names of the classes; the first is normal. Known after ``pieces`` where the files tell."""
 
     @property
     def note(self) -> str:
-        """What every report must say about the data; empty where there is nothing. Known after ``read``."""
+        """What every report must say about the data; empty where there is nothing. Known after ``pieces``."""
 
     @property
-    def files(self) -> tuple[RemoteFile, ...]:
-        """Raw files that ``read`` needs."""
+    def partition(self) -> str:
+        """What to call the source's own partition in results, such as ``de Chazal's DS1 / DS2``; may be empty."""
 
-    def read(self, raw: Path) -> Iterator[Recordings]:
-        """Read the raw folder in chunks that fit into memory."""
+    @property
+    def expected(self) -> Mapping[str, int]:
+        """What the complete set holds: series per class, or ``records`` for the number of pieces.
+
+        Files that hold less are named a subset in every result. Empty where nothing is known.
+        """
+
+    @property
+    def card(self) -> Card:
+        """Facts for the list of data sets."""
+
+    def settled(self, roots: Sequence[Path]) -> Source:
+        """The source to use, given the folders that hold ``<folder>/raw``: where one can choose, it chooses."""
+
+    def files(self, raw: Path) -> tuple[RemoteFile, ...]:
+        """What to download into ``raw``; asked again afterwards, since a list of files may name more."""
+
+    def found(self, raw: Path) -> tuple[str, ...]:
+        """Names of the files in ``raw`` that will be read; empty when they do not suffice."""
+
+    def pieces(self, raw: Path) -> Sequence[Any]:
+        """What can be read one by one, by several processes: names of records, numbers of chunks, in order."""
+
+    def read(self, raw: Path, piece: Any) -> Recordings:
+        """Read one piece. It runs in other processes, so it must not change the source."""
 
 
 class Step(Protocol):
-    """A preprocessing step: pure, one chunk of recordings to another."""
+    """A preprocessing step: pure, one piece of recordings to another, each series on its own."""
+
+    version: str
+    """Changes when the step gives other values; part of the store's name."""
 
     def __call__(self, recordings: Recordings) -> Recordings:
         """Return new recordings; the argument stays as it is."""

@@ -59,11 +59,13 @@ Groups, key=value:
 
 def _preprocess() -> str:
     return f"""\
-ecgan-preprocess [FILE.yml] [key=value ...]
+ecgan-preprocess [--list] [FILE.yml] [key=value ...]
 
 Gets the raw files of a data set (from data/<dataset>/raw, a mirror, or its official source), preprocesses them and
 stores the arrays. ecgan-train does the same when it has to.
 
+  ecgan-preprocess --list                          which data sets there are, their size, license, classes
+  ecgan-preprocess dataset=mitbih                  get and store one
   ecgan-preprocess dataset=wafer paths.mirror=/mnt/data preprocess=lttb preprocess.length=128
 
 Data sets: {", ".join(options("dataset"))}"""

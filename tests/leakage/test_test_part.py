@@ -71,7 +71,7 @@ def config(transform: str, model: str, folder: Path) -> DictConfig:
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """Sine waves and anomalies in memory."""
-    chunk = next(Sine(240, 32, anomaly_share=0.3).read(Path()))
+    chunk = Sine(240, 32, anomaly_share=0.3).read(Path(), 0)
     manifest = {"classes": list(Sine.classes), "fs_hz": None}
     x = np.asarray(chunk.x, np.float32)
     return Store(tmp_path_factory.mktemp("store"), x, np.asarray(chunk.y, np.int64), None, None, manifest)

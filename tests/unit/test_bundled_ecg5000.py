@@ -24,12 +24,11 @@ BUILDER = Path(__file__).resolve().parents[2] / "tools" / "build_ecg5000.py"
 
 @pytest.fixture(scope="module")
 def beats() -> Recordings:
-    (chunk,) = ECG5000().read(FOLDER)
-    return chunk
+    return ECG5000().read(FOLDER, None)
 
 
 def test_file_is_the_one_that_the_source_expects() -> None:
-    assert sha256_of(FOLDER / ecg5000.FILE) == ecg5000.SHA256 == ECG5000.files[0].sha256
+    assert sha256_of(FOLDER / ecg5000.FILE) == ecg5000.SHA256 == ECG5000.remote[0].sha256
     assert (FOLDER / ecg5000.FILE).stat().st_size < 3e6
 
 
@@ -81,7 +80,7 @@ def test_damaged_file_is_refused(tmp_path: Path, damage: str) -> None:
         }[damage]
     )
     with pytest.raises(DataError, match=r"ecg5000\.npz is damaged .*; install the package again"):
-        list(ECG5000().read(tmp_path))
+        ECG5000().read(tmp_path, None)
 
 
 def archive_place() -> Path | None:

@@ -11,6 +11,7 @@ import pytest
 from ecgan.data.sources import sine, ucr
 from ecgan.data.sources.sine import Sine
 from ecgan.data.sources.ucr import UCR, Wafer
+from ecgan.data.store import prepare
 from ecgan.errors import ConfigError, DataError
 from ecgan.types import TEST, TRAIN, FloatArray, IntArray, Recordings, Source
 
@@ -47,8 +48,8 @@ def zipped(raw: Path, kinds: tuple[str, ...] = ("tsv",), folder: str = "", metho
 
 
 def read(source: Source, raw: Path) -> Recordings:
-    (chunk,) = source.read(raw)
-    return chunk
+    (piece,) = source.pieces(raw)
+    return source.read(raw, piece)
 
 
 @pytest.mark.parametrize("folder", ["", "Toy/"])
@@ -95,7 +96,7 @@ def test_the_normal_class_may_be_named(tmp_path: Path) -> None:
 def test_names_and_folders() -> None:
     assert UCR("ECG200").name == "ecg200"
     assert UCR("ECG200", folder="mine").name == "mine"
-    assert UCR("ECG200").files[0].url == f"{ucr.ARCHIVE}/ECG200.zip"
+    assert UCR("ECG200").remote[0].url == f"{ucr.ARCHIVE}/ECG200.zip"
     for name in ("../../etc/passwd", "a b", ""):
         with pytest.raises(DataError, match="is not a name of the UCR archive"):
             UCR(name)
@@ -159,27 +160,37 @@ def test_wafer_from_the_mirror_is_complete(mirror: Path) -> None:
     assert np.allclose(np.asarray(chunk.x).std(axis=2, ddof=1), 1, atol=1e-4)
 
 
-@pytest.mark.parametrize("at", ["the end of a row", "the middle of a row"])
-def test_truncated_wafer_is_refused(tmp_path: Path, mirror: Path, at: str) -> None:
-    raw = mirror / "wafer" / "raw"
-    if not raw.is_dir():
+def truncated_wafer(raw: Path, mirror: Path, cut: int | None) -> Path:
+    original = mirror / "wafer" / "raw"
+    if not original.is_dir():
         pytest.skip(f"the mirror {mirror} has no wafer/raw")
-    (tmp_path / "Wafer_TRAIN.tsv").symlink_to(raw / "Wafer_TRAIN.tsv")
-    whole = (raw / "Wafer_TEST.tsv").read_text().splitlines(keepends=True)[:300]
-    (tmp_path / "Wafer_TEST.tsv").write_text("".join(whole)[: None if at == "the end of a row" else -200])
-    with pytest.raises(DataError, match=r"expected \(6402, 762\); the files are truncated|Wafer_TEST\.tsv is damaged"):
-        read(Wafer(), tmp_path)
+    (raw / "Wafer_TRAIN.tsv").symlink_to(original / "Wafer_TRAIN.tsv")
+    whole = (original / "Wafer_TEST.tsv").read_text().splitlines(keepends=True)[:300]
+    (raw / "Wafer_TEST.tsv").write_text("".join(whole)[:cut])
+    return raw
 
 
-def test_wafer_of_another_size_is_refused(tmp_path: Path) -> None:
+def test_wafer_truncated_within_a_row_is_refused(tmp_path: Path, mirror: Path) -> None:
+    with pytest.raises(DataError, match=r"Wafer_TEST\.tsv is damaged"):
+        read(Wafer(), truncated_wafer(tmp_path, mirror, -200))
+
+
+def test_wafer_truncated_between_rows_is_called_a_subset(tmp_path: Path, mirror: Path) -> None:
+    raw = truncated_wafer(tmp_path, mirror, None)
+    store = prepare(Wafer(), [], raw, tmp_path / "store", {"name": "wafer"})
+    assert "a subset: 1,300 of 7,164 series" in store.manifest["note"]
+
+
+def test_wafer_with_other_labels_is_refused(tmp_path: Path) -> None:
     for part in LABELS:
-        (tmp_path / f"Wafer_{part}.tsv").write_text("1\t0.5\t0.25\n-1\t1.0\t2.0\n")
-    with pytest.raises(DataError, match=r"has \(2, 2\) series, expected \(6402, 762\); the files are truncated"):
+        (tmp_path / f"Wafer_{part}.tsv").write_text("1\t0.5\t0.25\n2\t1.0\t2.0\n")
+    with pytest.raises(DataError, match="has other labels than 1 and -1"):
         read(Wafer(), tmp_path)
 
 
 def sine_waves(**settings: float) -> tuple[FloatArray, IntArray]:
-    chunks = list(Sine(**settings).read(Path()))  # type: ignore[arg-type]
+    source = Sine(**settings)  # type: ignore[arg-type]
+    chunks = [source.read(Path(), piece) for piece in source.pieces(Path())]
     return np.concatenate([np.asarray(c.x) for c in chunks]), np.concatenate([c.y for c in chunks])
 
 

@@ -5,38 +5,39 @@ from __future__ import annotations
 import errno
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import numpy as np
 import pytest
 
 from ecgan.data import store as store_module
+from ecgan.data.source import BaseSource
 from ecgan.data.store import Store, open_store, prepare, verify
 from ecgan.errors import DataError, EcganError, RunError
 from ecgan.preprocess.resample import LTTB, Interpolate
-from ecgan.types import FloatArray, Recordings, RemoteFile
+from ecgan.types import FloatArray, Recordings
 
 FACTS: dict[str, Any] = {"name": "given", "hash": "abc"}
 
 
-@dataclass
-class Given:
+class Given(BaseSource):
     """A source that gives what it was given, and counts how often it is read."""
 
-    chunks: Sequence[Recordings]
-    name: str = "given"
-    version: str = "1"
-    classes: tuple[str, ...] = ("normal", "odd")
-    note: str = ""
-    files: tuple[RemoteFile, ...] = ()
-    reads: int = 0
+    name = "given"
+    classes = ("normal", "odd")
 
-    def read(self, raw: Path) -> Iterator[Recordings]:
+    def __init__(self, chunks: Sequence[Recordings], note: str = "", expected: Mapping[str, int] | None = None) -> None:
+        self.chunks, self.note, self.expected, self.reads = chunks, note, expected or {}, 0
+
+    def pieces(self, raw: Path) -> Sequence[Recordings]:
         self.reads += 1
-        yield from self.chunks
+        return self.chunks
+
+    def read(self, raw: Path, piece: Any) -> Recordings:
+        return cast("Recordings", piece)
 
 
 def chunk(n: int = 6, length: int = 8, start: int = 0, **changes: Any) -> Recordings:
@@ -117,7 +118,7 @@ REFUSED = {
     "zero length in a list": ({"x": [np.zeros((1, 0))] * 6}, "zero length"),
     "no channel axis": ({"x": np.zeros((6, 8))}, r"wrong shape \(6, 8\)"),
     "different lengths": ({"x": [np.zeros((1, n)) for n in (8, 9, 7, 8, 8, 8)]}, r"7 to 9 samples\).*interpolate"),
-    "other length": ({"x": np.zeros((6, 1, 9))}, r"\(1, 9\) follow series of shape \(1, 8\)"),
+    "other length": ({"x": np.zeros((6, 1, 9))}, r"series of shape \(1, 9\) after series of shape \(1, 8\)"),
     "too few labels": ({"y": np.zeros(5, np.int64)}, "one of each per series"),
     "too many groups": ({"group": np.zeros(7, np.int64)}, "one of each per series"),
     "groups missing": ({"group": None}, "changes its .*groups"),
@@ -235,12 +236,13 @@ def test_full_disk_leaves_nothing_that_a_later_run_would_trust(
 
 def test_interrupted_build_leaves_nothing(target: Path) -> None:
     class Interrupted(Given):
-        def read(self, raw: Path) -> Iterator[Recordings]:
-            yield chunk()
-            raise KeyboardInterrupt
+        def read(self, raw: Path, piece: Any) -> Recordings:
+            if piece.group[0]:
+                raise KeyboardInterrupt
+            return super().read(raw, piece)
 
     with pytest.raises(KeyboardInterrupt):
-        prepare(Interrupted([]), [], target, target, FACTS)
+        prepare(Interrupted([chunk(), chunk(start=6)]), [], target, target, FACTS)
     assert left(target.parent) == []
 
 

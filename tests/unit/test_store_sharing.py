@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,9 @@ import pytest
 from filelock import FileLock
 
 from ecgan.data import store as store_module
+from ecgan.data.source import BaseSource
 from ecgan.data.store import prepare
-from ecgan.types import Recordings, RemoteFile
+from ecgan.types import Recordings
 
 PATIENCE_S = 60
 """How long to wait for another thread or process before the test fails; a good one needs none of it."""
@@ -26,17 +26,22 @@ BUILDER = """
 import os, signal, sys
 from pathlib import Path
 import numpy as np
+from ecgan.data.source import BaseSource
 from ecgan.data.store import prepare
 from ecgan.types import Recordings
 
-class Source:
-    name, version, classes, files, note = "shared", "1", ("normal",), (), ""
+class Source(BaseSource):
+    name, classes = "shared", ("normal",)
 
-    def read(self, raw):
-        yield Recordings(np.full((3, 1, 8), 7.0), np.zeros(3, int), None, "1")
-        print("reading", flush=True)
-        if sys.stdin.readline().strip() == "die":
-            os.kill(os.getpid(), signal.SIGKILL)
+    def pieces(self, raw):
+        return (0, 1)
+
+    def read(self, raw, piece):
+        if piece == 1:
+            print("reading", flush=True)
+            if sys.stdin.readline().strip() == "die":
+                os.kill(os.getpid(), signal.SIGKILL)
+        return Recordings(np.full((3 * (1 - piece), 1, 8), 7.0), np.zeros(3 * (1 - piece), int), None, "1")
 
 print("ready", flush=True)
 sys.stdin.readline()
@@ -45,19 +50,18 @@ print("store", prepare(Source(), [], target, target, {}).data.sum(), flush=True)
 """
 
 
-class Shared:
+class Shared(BaseSource):
     """A source that can be held up in the middle of reading."""
 
-    name, version, classes, note = "shared", "1", ("normal",), ""
-    files: tuple[RemoteFile, ...] = ()
+    name, classes = "shared", ("normal",)
 
     def __init__(self, wait: Any = lambda: None) -> None:
         self.wait, self.reads = wait, 0
 
-    def read(self, raw: Path) -> Iterator[Recordings]:
+    def read(self, raw: Path, piece: Any) -> Recordings:
         self.reads += 1
-        yield Recordings(np.full((3, 1, 8), 7.0), np.zeros(3, np.int64), None, "1")
         self.wait()
+        return Recordings(np.full((3, 1, 8), 7.0), np.zeros(3, np.int64), None, "1")
 
 
 @pytest.fixture

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from ecgan.data.source import BaseSource
 from ecgan.errors import DataError
-from ecgan.types import TEST, TRAIN, Recordings, RemoteFile
+from ecgan.types import TEST, TRAIN, Card, Recordings, RemoteFile
 
 FILE = "ecg5000.npz"
 SHA256 = "b05e9e995263eb20296713398316f5d4639f31ad9b0df1e4c7174bcfde3fad97"
 
 
-class ECG5000:
+class ECG5000(BaseSource):
     """5,000 heartbeats of one patient with congestive heart failure, 140 samples, one channel.
 
     Shape (5000, 1, 140), each beat z-normalised and interpolated to equal length by the archive, so unit 1 and no
@@ -33,13 +34,15 @@ class ECG5000:
     """
 
     name = "ecg5000"
-    version = "1"
     classes = ("normal", "R-on-T PVC", "PVC", "SP or EB", "unclassified")
     note = "all beats are of one patient, so the results say nothing about other patients"
-    files = (RemoteFile(FILE, sha256=SHA256),)
+    partition = "the archive's"
+    expected = dict(zip(classes, (2919, 1767, 96, 194, 24), strict=True))  # noqa: RUF012 - read only
+    card = Card("heartbeats of one patient, UCR archive", 5000, 140, 1, False, "research, cite", 0)
+    remote = (RemoteFile(FILE, sha256=SHA256),)
 
-    def read(self, raw: Path) -> Iterator[Recordings]:
-        """Read all beats as one chunk.
+    def read(self, raw: Path, piece: Any) -> Recordings:
+        """Read all beats.
 
         Raises:
             DataError: when the file is damaged.
@@ -51,4 +54,4 @@ class ECG5000:
             raise DataError(f"{raw / FILE} is damaged ({error}); install the package again.") from error
         part = np.where(np.arange(len(x)) < n_train, TRAIN, TEST)
         # one patient: a group per series would promise a separation that does not exist, so none is given
-        yield Recordings(x[:, None, :], label.astype(np.int64), fs_hz=None, unit="1", part=part)
+        return Recordings(x[:, None, :], label.astype(np.int64), fs_hz=None, unit="1", part=part)

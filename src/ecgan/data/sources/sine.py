@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from ecgan.data.source import BaseSource
 from ecgan.errors import ConfigError
-from ecgan.types import FloatArray, IntArray, Recordings, RemoteFile
+from ecgan.types import Card, FloatArray, IntArray, Recordings
 
 CHUNK = 10_000
 
 
-class Sine:
+class Sine(BaseSource):
     """Seeded sine waves; nothing is downloaded.
 
     Each series is ``a sin(f t + p) + v`` over ``t`` from 0 to ``duration`` with amplitude a, frequency f, phase p
@@ -34,10 +36,8 @@ class Sine:
     """
 
     name = "sine"
-    version = "1"
     classes = ("normal", "noise", "superimposed")
-    note = ""
-    files: tuple[RemoteFile, ...] = ()
+    card = Card("synthetic sine waves", 30_000, 128, 1, False, "none needed", 0)
 
     def __init__(
         self,
@@ -61,19 +61,22 @@ class Sine:
         self.maxima = (amplitude, frequency, phase, vertical_shift)
         self.duration = duration
 
-    def read(self, raw: Path) -> Iterator[Recordings]:
-        """Generate in chunks; the values do not depend on how many chunks are read."""
-        for number, start in enumerate(range(0, self.n_series, CHUNK)):
-            rng = np.random.default_rng(np.random.SeedSequence([self.seed, number]))
-            n = min(CHUNK, self.n_series - start)
-            y = self._classes(n, rng)
-            x = self._waves(n, rng)
-            noise = y == 1
-            x[noise] = rng.uniform(x.min(), x.max(), (int(noise.sum()), self.seq_len))
-            several = y == 2  # noqa: PLR2004 - the class "superimposed"
-            count = int(several.sum())
-            x[several] = self._waves(3 * count, rng).reshape(3, count, self.seq_len).mean(0)
-            yield Recordings(x[:, None, :].astype(np.float32), y, fs_hz=None, unit="1")
+    def pieces(self, raw: Path) -> Sequence[int]:
+        """Numbers of the chunks; the values do not depend on how many of them are read."""
+        return range(-(-self.n_series // CHUNK))
+
+    def read(self, raw: Path, piece: Any) -> Recordings:
+        """Generate one chunk."""
+        rng = np.random.default_rng(np.random.SeedSequence([self.seed, piece]))
+        n = min(CHUNK, self.n_series - piece * CHUNK)
+        y = self._classes(n, rng)
+        x = self._waves(n, rng)
+        noise = y == 1
+        x[noise] = rng.uniform(x.min(), x.max(), (int(noise.sum()), self.seq_len))
+        several = y == 2  # noqa: PLR2004 - the class "superimposed"
+        count = int(several.sum())
+        x[several] = self._waves(3 * count, rng).reshape(3, count, self.seq_len).mean(0)
+        return Recordings(x[:, None, :].astype(np.float32), y, fs_hz=None, unit="1")
 
     def _classes(self, n: int, rng: np.random.Generator) -> IntArray:
         abnormal = round(n * self.anomaly_share)

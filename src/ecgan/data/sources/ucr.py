@@ -6,13 +6,15 @@ import io
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from ecgan.data.source import BaseSource
 from ecgan.errors import DataError, did_you_mean
-from ecgan.types import TEST, TRAIN, FloatArray, Recordings, RemoteFile
+from ecgan.types import TEST, TRAIN, Card, FloatArray, Recordings, RemoteFile
 
 ARCHIVE = "https://www.timeseriesclassification.com/aeon-toolkit"
 MAX_MEMBER_BYTES = 2 * 2**30
@@ -20,7 +22,7 @@ DAMAGED = (ValueError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib
 """What reading damaged, encrypted or foreign text and zip files raises."""
 
 
-class UCR:
+class UCR(BaseSource):
     """One univariate set of the UCR archive, training and test file merged.
 
     Shape (N, 1, T), z-normalised by the archive, unit 1, sampling rate not given. The archive's own partition is
@@ -38,30 +40,26 @@ class UCR:
         normal: the archive's label of the normal class.
     """
 
-    version = "1"
+    partition = "the archive's"
+    card = Card("any univariate set of the UCR archive", None, None, 1, False, "research, cite")
 
     def __init__(self, name: str, folder: str | None = None, normal: int | None = None) -> None:
         if not re.fullmatch(r"[A-Za-z0-9]+", name):
             raise DataError(f"{name!r} is not a name of the UCR archive; they are letters and digits, such as ECG200.")
         self.archive_name, self.normal = name, normal
         self.name = folder or name.lower()
-        self.classes: tuple[str, ...] = ()
-        self.note = ""
+        self.classes = ()
+        # the archive's zip, or the two tab-separated files that it replaces
+        members = tuple(f"{name}_{part}.tsv" for part in ("TRAIN", "TEST"))
+        self.remote = (RemoteFile(f"{name}.zip", f"{ARCHIVE}/{name}.zip", members=members),)
 
-    @property
-    def files(self) -> tuple[RemoteFile, ...]:
-        """The archive's zip, or the two tab-separated files that it replaces."""
-        members = tuple(f"{self.archive_name}_{part}.tsv" for part in ("TRAIN", "TEST"))
-        zipped = f"{self.archive_name}.zip"
-        return (RemoteFile(zipped, f"{ARCHIVE}/{zipped}", members=members),)
-
-    def read(self, raw: Path) -> Iterator[Recordings]:
-        """Read both files as one chunk.
+    def pieces(self, raw: Path) -> Sequence[Recordings]:
+        """Read both files, which tell the classes; they are small.
 
         Raises:
             DataError: when a file is damaged, or the two differ in length.
         """
-        tables = [_read_table(raw, self.files[0], f"{self.archive_name}_{part}") for part in ("TRAIN", "TEST")]
+        tables = [_read_table(raw, self.remote[0], f"{self.archive_name}_{part}") for part in ("TRAIN", "TEST")]
         if tables[0].shape[1] != tables[1].shape[1]:
             raise DataError(f"The two files of {self.archive_name} differ in length; fetch them again.")
         table = np.concatenate(tables)
@@ -73,7 +71,12 @@ class UCR:
             self.note = f"label {names[0]} was taken as normal because it is the most frequent in the training file"
         position = {name: i for i, name in enumerate(names)}
         y = np.asarray([position[label] for label in labels.tolist()])
-        yield Recordings(table[:, None, 1:].astype(np.float32), y, fs_hz=None, unit="1", part=part)
+        return (Recordings(table[:, None, 1:].astype(np.float32), y, fs_hz=None, unit="1", part=part),)
+
+    def read(self, raw: Path, piece: Any) -> Recordings:
+        """Hand over what ``pieces`` has read."""
+        recordings: Recordings = piece
+        return recordings
 
     def _normal_first(self, train: FloatArray, present: FloatArray) -> list[int]:
         names, counts = np.unique(train, return_counts=True)
@@ -97,23 +100,23 @@ class Wafer(UCR):
     together, so random folds may be optimistic.
     """
 
-    counts = (6402, 762)
+    expected = {"normal": 6402, "abnormal": 762}  # noqa: RUF012 - read only
+    card = Card("semiconductor process control", 7164, 152, 1, False, "research, cite")
 
     def __init__(self) -> None:
         super().__init__("Wafer", normal=1)
 
-    def read(self, raw: Path) -> Iterator[Recordings]:
-        """Read both files and check the counts.
+    def pieces(self, raw: Path) -> Sequence[Recordings]:
+        """Read both files and name the classes.
 
         Raises:
-            DataError: when rows are missing.
+            DataError: when a file is damaged or holds other labels than 1 and -1.
         """
-        for chunk in super().read(raw):
-            found = tuple(np.bincount(chunk.y, minlength=2).tolist())
-            if found != self.counts:
-                raise DataError(f"Wafer in {raw} has {found} series, expected {self.counts}; the files are truncated.")
-            self.classes = ("normal", "abnormal")
-            yield chunk
+        pieces = super().pieces(raw)
+        if self.classes != ("label 1", "label -1"):
+            raise DataError(f"Wafer in {raw} has other labels than 1 and -1; fetch its files again.")
+        self.classes = ("normal", "abnormal")
+        return pieces
 
 
 def _read_table(raw: Path, file: RemoteFile, stem: str) -> FloatArray:

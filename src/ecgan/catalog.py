@@ -14,9 +14,7 @@ from ecgan.plugins import files_of
 from ecgan.types import Card, Source
 from ecgan.usage import conf_dir
 
-COLUMNS = ("series", "length", "channels", "classes", "patients", "license", "download", "account")
-MANY = 6
-"""Classes beyond this number are counted rather than named."""
+COLUMNS = ("series", "length", "channels", "classes", "patients", "license", "MB", "account")
 
 
 def sources() -> dict[str, Source]:
@@ -32,28 +30,28 @@ def sources() -> dict[str, Source]:
 def table() -> Table:
     """One row per data set."""
     shown = Table("dataset=", *COLUMNS, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for column in shown.columns:
+        column.no_wrap = column.header != "license"
     for name, source in sources().items():
         card = source.card
         numbers = (card.series, card.length, card.channels)
         counts = ("varies" if number is None else f"{number:,}" for number in numbers)
         patients = "known" if card.patients else "unknown"
         account = "needed" if card.account else "no"
-        shown.add_row(name, *counts, _classes(source), patients, card.license, _download(card), account)
+        shown.add_row(name, *counts, str(len(source.classes) or "varies"), patients, card.license, _download(card), account)
     return shown
 
 
 def titles() -> list[str]:
-    """What each data set is, one line each."""
-    return [f"{name}: {source.card.title}" for name, source in sources().items()]
-
-
-def _classes(source: Source) -> str:
-    if not source.classes:
-        return "varies"
-    return ", ".join(source.classes) if len(source.classes) <= MANY else f"{len(source.classes)} classes"
+    """What each data set is and which classes it has, one line each."""
+    lines = []
+    for name, source in sources().items():
+        classes = f" ({', '.join(source.classes)})" if source.classes else ""
+        lines.append(f"{name}: {source.card.title}{classes}")
+    return lines
 
 
 def _download(card: Card) -> str:
     if card.size_mb is None:
-        return "unknown"
-    return f"{card.size_mb:,.0f} MB" if card.size_mb else "none"
+        return "?"
+    return f"{card.size_mb:,.0f}" if card.size_mb else "none"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -106,14 +107,16 @@ def run_fold(
     if cfg.trainer.progress_bar:
         callbacks.append(FoldProgress(title, console, model.monitor))
     trainer = assembly.trainer(cfg, directory, callbacks, record=True)
+    started = time.perf_counter()
     trainer.fit(model, data)
+    fit_s = round(time.perf_counter() - started, 3)
     _refuse_divergence(best, model)
     trainer.validate(model, data, ckpt_path=best.best_model_path, verbose=False, weights_only=True)
     trainer.test(model, data, ckpt_path=best.best_model_path, verbose=False, weights_only=True)
     for logger in trainer.loggers:
         logger.save()
     device, threads = str(trainer.strategy.root_device), torch.get_num_threads()
-    _record_fold(run_directory, directory, seed=seed, device=device, threads=threads)
+    _record_fold(run_directory, directory, seed=seed, device=device, threads=threads, fit_s=fit_s)
     log.info("%s: best weights %s, validation loss %s", directory.name, best.best_model_path, best.best_model_score)
     if cfg.trainer.figures:
         classes = store.manifest["classes"]

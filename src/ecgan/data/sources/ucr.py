@@ -91,7 +91,7 @@ class UCR(BaseSource):
 class Wafer(UCR):
     """Process control measurements of semiconductor wafers: 7,164 series of 152 samples, one channel.
 
-    Classes: normal (6,402 series; label 1 in the archive) and abnormal (762; label -1). Training file 1,000 series,
+    Each series z-normalised by the archive, so unit 1; sampling rate not given. Classes: normal (6,402 series; label 1 in the archive) and abnormal (762; label -1). Training file 1,000 series,
     test file 6,164. Licence: free for research with citation.
     Cite: Olszewski (2001), Generalized Feature Extraction for Structural Pattern Recognition in Time-Series Data,
     CMU-CS-01-108; Dau et al. (2019), doi:10.1109/JAS.2019.1911747.
@@ -105,6 +105,7 @@ class Wafer(UCR):
 
     def __init__(self) -> None:
         super().__init__("Wafer", normal=1)
+        self.classes = ("normal", "abnormal")
 
     def pieces(self, raw: Path) -> Sequence[Recordings]:
         """Read both files and name the classes.

@@ -2,89 +2,48 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import io
 import json
 import os
 import socket
-import threading
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from ecgan.data.download import checksums, fetch
+from ecgan.data.fetch import download, transfer
+from ecgan.data.fetch.download import MARKER, checksums, fetch, places
+from ecgan.data.source import BaseSource
 from ecgan.data.sources import ucr
 from ecgan.data.sources.ecg5000 import ECG5000
+from ecgan.data.sources.sine import Sine
 from ecgan.data.store import prepare
 from ecgan.errors import DataError
-from ecgan.types import Recordings, RemoteFile
-
-# pooch leaves it to the garbage collector to close the connection of a download that failed
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+from ecgan.types import RemoteFile
+from web_server import Answer, WebServer, serving
 
 CONTENT = b"raw content"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
-@dataclass
-class Remote:
+class Remote(BaseSource):
     """A source that is nothing but its files."""
 
-    files: tuple[RemoteFile, ...]
-    name: str = "remote"
-    version: str = "1"
-    classes: tuple[str, ...] = ("normal",)
-    note: str = ""
+    name = "remote"
 
-    def read(self, raw: Path) -> Iterator[Recordings]:
-        yield from ()
-
-
-class Server(ThreadingHTTPServer):
-    """A web server on this machine that serves ``content`` and counts requests."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.content: dict[str, bytes] = {}
-        self.cut_short = False
-        self.requests: list[str] = []
-        self.url = f"http://127.0.0.1:{self.server_address[1]}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_GET(self) -> None:
-        self.server.requests.append(self.path)
-        content = self.server.content.get(self.path)
-        if content is None:
-            self.send_error(404)
-            return
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content[: len(content) // 2] if self.server.cut_short else content)
-
-    def log_message(self, *args: object) -> None:
-        """Stay silent."""
+    def __init__(self, *remote: RemoteFile) -> None:
+        self.remote = remote
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with Server() as running:
-        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
-        thread.start()
+    monkeypatch.setattr(transfer, "BACKOFF_S", 0.01)
+    with serving() as running:
         yield running
-        running.shutdown()
-        thread.join()
-    gc.collect()
 
 
 @pytest.fixture
@@ -108,12 +67,12 @@ def test_files_of_the_package_come_first(tmp_path: Path, data: Path) -> None:
         put(folder / "ecg5000" / "raw", "ecg5000.npz", content=b"another")
     raw = fetch(ECG5000(), data, tmp_path / "mirror")
     assert (raw.name, raw.parent.name) == ("bundled", "data")
-    assert checksums(ECG5000(), raw, data / "checksums.json")["ecg5000.npz"] == ECG5000.files[0].sha256
+    assert checksums(ECG5000(), raw, data / "checksums.json")["ecg5000.npz"] == ECG5000.remote[0].sha256
 
 
-def test_then_by_hand_then_mirror_then_download(tmp_path: Path, data: Path, server: Server) -> None:
+def test_then_by_hand_then_mirror_then_download(tmp_path: Path, data: Path, server: WebServer) -> None:
     server.content["/a.bin"] = CONTENT
-    source = Remote((RemoteFile("a.bin", f"{server.url}/a.bin", SHA256),))
+    source = Remote(RemoteFile("a.bin", f"{server.url}/a.bin", SHA256))
     mirror = tmp_path / "mirror"
     mirror.mkdir()
     downloaded = fetch(source, data, mirror)
@@ -123,19 +82,19 @@ def test_then_by_hand_then_mirror_then_download(tmp_path: Path, data: Path, serv
     assert fetch(source, data, mirror) == downloaded, "what lies there already comes before the mirror"
     (downloaded / "a.bin").unlink()
     assert fetch(source, data, mirror) == mirror / "remote" / "raw"
-    assert server.requests == ["/a.bin"]
-    assert files_below(data) == [], "nothing is copied from the mirror"
+    assert [request.path for request in server.requests] == ["/a.bin"]
+    assert files_below(data) == ["remote/download.lock"], "nothing is copied from the mirror"
 
 
-def test_only_what_is_missing_is_downloaded(data: Path, server: Server) -> None:
+def test_only_what_is_missing_is_downloaded(data: Path, server: WebServer) -> None:
     server.content["/b.bin"] = CONTENT
     put(data / "remote" / "raw", "a.bin")
-    fetch(Remote(tuple(RemoteFile(name, f"{server.url}/{name}") for name in ("a.bin", "b.bin"))), data, None)
-    assert server.requests == ["/b.bin"]
+    fetch(Remote(*(RemoteFile(name, f"{server.url}/{name}") for name in ("a.bin", "b.bin"))), data, None)
+    assert [request.path for request in server.requests] == ["/b.bin"]
 
 
 def test_members_serve_instead_of_their_archive(data: Path) -> None:
-    source = Remote((RemoteFile("all.zip", None, "0" * 64, members=("a.tsv", "b.tsv")),))
+    source = Remote(RemoteFile("all.zip", None, "0" * 64, members=("a.tsv", "b.tsv")))
     own = put(data / "remote" / "raw", "a.tsv")
     with pytest.raises(DataError, match=r"all\.zip of remote has no public address"):
         fetch(source, data, None)
@@ -145,19 +104,19 @@ def test_members_serve_instead_of_their_archive(data: Path) -> None:
 
 
 def test_file_that_is_nowhere_is_named_with_the_place_to_put_it(data: Path) -> None:
-    source = Remote((RemoteFile("secret.bin"),))
+    source = Remote(RemoteFile("secret.bin"))
     with pytest.raises(DataError, match=r"secret\.bin of remote .*put secret\.bin into .*remote/raw by hand.*mirror"):
         fetch(source, data, None)
 
 
 def test_mirror_that_is_no_folder_is_refused(tmp_path: Path, data: Path) -> None:
     with pytest.raises(DataError, match=r"mirror .*nowhere is not a folder; correct paths\.mirror or ECGAN_MIRROR"):
-        fetch(Remote((RemoteFile("a.bin"),)), data, tmp_path / "nowhere")
+        fetch(Remote(RemoteFile("a.bin")), data, tmp_path / "nowhere")
 
 
 def test_wrong_checksum_is_refused_wherever_the_file_lies(data: Path) -> None:
     own = put(data / "remote" / "raw", "a.bin", content=b"something else")
-    source = Remote((RemoteFile("a.bin", None, SHA256),))
+    source = Remote(RemoteFile("a.bin", None, SHA256))
     for _ in range(2):  # also when the checksum is remembered
         with pytest.raises(DataError, match=rf"a\.bin is damaged or another version .*{SHA256[:12]}.*delete it"):
             checksums(source, own, data / "c.json")
@@ -166,7 +125,7 @@ def test_wrong_checksum_is_refused_wherever_the_file_lies(data: Path) -> None:
 
 
 def test_remembered_checksum_is_not_used_for_a_changed_file(data: Path) -> None:
-    source, cache = Remote((RemoteFile("a.bin"),)), data / "c.json"
+    source, cache = Remote(RemoteFile("a.bin")), data / "c.json"
     own = put(data / "remote" / "raw", "a.bin")
     assert checksums(source, own, cache) == {"a.bin": SHA256}
     (key,) = json.loads(cache.read_text())
@@ -183,7 +142,7 @@ def test_remembered_checksum_is_not_used_for_a_changed_file(data: Path) -> None:
 def test_damaged_memory_of_checksums_is_forgotten(data: Path, content: str) -> None:
     own = put(data / "remote" / "raw", "a.bin")
     (data / "c.json").write_text(content)
-    assert checksums(Remote((RemoteFile("a.bin"),)), own, data / "c.json") == {"a.bin": SHA256}
+    assert checksums(Remote(RemoteFile("a.bin")), own, data / "c.json") == {"a.bin": SHA256}
     assert SHA256 in (data / "c.json").read_text()
 
 
@@ -191,37 +150,65 @@ def test_damaged_memory_of_checksums_is_forgotten(data: Path, content: str) -> N
     ("trouble", "reason"),
     [
         ("404", "the server answered 404"),
-        ("cut short", "ChunkedEncodingError"),
-        ("wrong checksum", "what came has another checksum than it should"),
-        ("refused", "ConnectionError"),
-        ("unwritable", "Not a directory"),
+        ("cut short", "the connection was cut, 5 times in a row"),
+        ("wrong checksum", "what came has another checksum than it should, twice"),
+        ("refused", "no connection to the server, 5 times in a row"),
     ],
 )
-def test_failed_download_is_one_sentence_and_leaves_nothing(
-    data: Path, server: Server, trouble: str, reason: str
-) -> None:
+def test_failed_download_is_one_sentence(data: Path, server: WebServer, trouble: str, reason: str) -> None:
     url = f"{server.url}/a.bin"
-    source = Remote((RemoteFile("a.bin", url, "0" * 64 if trouble == "wrong checksum" else SHA256),))
+    source = Remote(RemoteFile("a.bin", url, "0" * 64 if trouble == "wrong checksum" else SHA256))
     if trouble != "404":
         server.content["/a.bin"] = CONTENT
-    server.cut_short = trouble == "cut short"
-    if trouble == "unwritable":
-        put(data, "remote")
+    if trouble == "cut short":
+        server.answers["/a.bin"] = [Answer(upto=0)] * 5
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))  # bound but not listening, so the connection is refused
         if trouble == "refused":
             url = f"http://127.0.0.1:{deaf.getsockname()[1]}/a.bin"
-            source = Remote((RemoteFile("a.bin", url, SHA256),))
+            source = Remote(RemoteFile("a.bin", url, SHA256))
         with pytest.raises(DataError) as caught:
             fetch(source, data, None)
     sentence = str(caught.value)
     assert sentence.startswith(f"Cannot download {url} for remote ({reason}); put a.bin into")
+    assert sentence.endswith("by hand, or name a mirror with paths.mirror=… or ECGAN_MIRROR.")
     assert "\n" not in sentence
-    assert files_below(data) == (["remote"] if trouble == "unwritable" else [])
+    assert not (data / "remote" / "raw" / "a.bin").exists()
 
 
-def test_download_succeeds_after_a_failed_one(data: Path, server: Server) -> None:
-    source = Remote((RemoteFile("a.bin", f"{server.url}/a.bin", SHA256),))
+def test_place_that_cannot_be_written_is_one_sentence(data: Path, server: WebServer) -> None:
+    server.content["/a.bin"] = CONTENT
+    put(data, "remote")
+    with pytest.raises(DataError, match=r"^Cannot write .*remote/raw \(.*\); choose another folder.*paths\.data"):
+        fetch(Remote(RemoteFile("a.bin", f"{server.url}/a.bin")), data, None)
+    assert files_below(data) == ["remote"]
+
+
+def test_checksums_are_written_once_and_for_found_files_only(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writes: list[tuple[Path, int]] = []
+    monkeypatch.setattr(download, "write_json", lambda path, content: writes.append((path, len(content))))
+    own = put(data / "remote" / "raw", "a.bin", "b.bin", "stranger.bin")
+    source = Remote(RemoteFile("a.bin"), RemoteFile("b.bin", sha256=SHA256.upper()))
+    assert checksums(source, own, data / "c.json") == {"a.bin": SHA256, "b.bin": SHA256}
+    assert writes == [(data / "c.json", 2)]
+
+
+def test_source_without_files_needs_neither_download_nor_checksums(data: Path) -> None:
+    raw = fetch(Sine(), data, None)
+    assert checksums(Sine(), raw, data / "c.json") == {}
+    assert not data.exists()
+
+
+def test_places_are_listed_in_order(tmp_path: Path, data: Path) -> None:
+    mirror = put(tmp_path / "mirror", "x")
+    bundled, *others = places(Remote(), data, mirror)
+    assert (bundled / "ecg5000.npz").is_file()
+    assert others == [data / "remote" / "raw", mirror / "remote" / "raw"]
+    assert places(Remote(), data, None) == [bundled, others[0]]
+
+
+def test_download_succeeds_after_a_failed_one(data: Path, server: WebServer) -> None:
+    source = Remote(RemoteFile("a.bin", f"{server.url}/a.bin", SHA256))
     with pytest.raises(DataError, match="404"):
         fetch(source, data, None)
     server.content["/a.bin"] = CONTENT
@@ -233,7 +220,7 @@ def table(n: int) -> str:
 
 
 def test_ucr_set_is_downloaded_unpacked_in_memory_and_stored(
-    data: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+    data: Path, server: WebServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ucr, "ARCHIVE", server.url)
     buffer = io.BytesIO()
@@ -246,12 +233,13 @@ def test_ucr_set_is_downloaded_unpacked_in_memory_and_stored(
         raw = fetch(source, data, None)
         store = prepare(source, [], raw, data / "toy" / "processed" / "abc", checksums(source, raw, data / "c.json"))
     assert store.data.shape == (15, 1, 16)
-    assert server.requests == ["/Toy.zip"]
+    assert [request.path for request in server.requests] == ["/Toy.zip"]
     assert files_below(raw) == ["Toy.zip"]
+    assert not (raw / MARKER).exists()
 
 
 def test_something_else_in_place_of_the_archive_is_refused(
-    data: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+    data: Path, server: WebServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ucr, "ARCHIVE", server.url)
     server.content["/Toy.zip"] = b"<html>Please log in</html>"
@@ -259,4 +247,4 @@ def test_something_else_in_place_of_the_archive_is_refused(
     with pytest.raises(
         DataError, match=r"Toy\.zip is damaged \(File is not a zip file\); delete it and fetch it again"
     ):
-        list(source.read(fetch(source, data, None)))
+        source.pieces(fetch(source, data, None))

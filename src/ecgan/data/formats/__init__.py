@@ -1,0 +1,1 @@
+"""Reading the formats that raw files come in."""

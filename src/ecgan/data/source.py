@@ -20,6 +20,7 @@ class BaseSource:
     classes: tuple[str, ...]
     note: str = ""
     partition: str = ""
+    grouping: str = "patient"
     expected: Mapping[str, int] = {}
     card: ClassVar[Card]
     remote: tuple[RemoteFile, ...] = ()

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ecgan.data.formats.archive import is_inside
 from ecgan.data.source import BaseSource
 from ecgan.errors import DataError, did_you_mean
 from ecgan.types import TEST, TRAIN, Card, FloatArray, Recordings, RemoteFile
@@ -91,10 +92,11 @@ class UCR(BaseSource):
 class Wafer(UCR):
     """Process control measurements of semiconductor wafers: 7,164 series of 152 samples, one channel.
 
-    Each series z-normalised by the archive, so unit 1; sampling rate not given. Classes: normal (6,402 series; label 1 in the archive) and abnormal (762; label -1). Training file 1,000 series,
-    test file 6,164. Licence: free for research with citation.
-    Cite: Olszewski (2001), Generalized Feature Extraction for Structural Pattern Recognition in Time-Series Data,
-    CMU-CS-01-108; Dau et al. (2019), doi:10.1109/JAS.2019.1911747.
+    Each series z-normalised by the archive, so unit 1; sampling rate not given. Classes: normal (6,402
+    series; label 1 in the archive) and abnormal (762; label -1). Training file 1,000 series, test file 6,164.
+
+    Licence: free for research with citation. Cite: Olszewski (2001), Generalized Feature Extraction for Structural
+    Pattern Recognition in Time-Series Data, CMU-CS-01-108; Dau et al. (2019), doi:10.1109/JAS.2019.1911747.
 
     Traps: several sensors and fabrication runs share a wafer and the archive does not tell which series belong
     together, so random folds may be optimistic.
@@ -132,6 +134,9 @@ def _read_table(raw: Path, file: RemoteFile, stem: str) -> FloatArray:
 
 def _read_member(archive: Path, stem: str) -> FloatArray:
     with zipfile.ZipFile(archive) as opened:
+        outside = [info.filename for info in opened.infolist() if not is_inside(info.filename)]
+        if outside:  # nothing is written, but an archive with such names is not the one that was asked for
+            raise ValueError(f"it names {outside[0]!r}, a file outside of itself")
         by_name = {Path(info.filename).name: info for info in opened.infolist()}
         for kind in ("tsv", "txt", "ts", "arff"):
             info = by_name.get(f"{stem}.{kind}")

@@ -1,49 +1,68 @@
-"""Bringing series to another length."""
+"""Bringing series to another length or sampling rate."""
 
 from __future__ import annotations
+
+from fractions import Fraction
+from itertools import repeat
+from math import ceil
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ecgan.errors import ConfigError, DataError
+from ecgan.preprocess.series import known_rate, mapped, refuse_missing, stacked_if_equal
 from ecgan.types import FloatArray, Recordings
 
 MIN_LENGTH = 3
+LARGEST_RATIO = 1000
+RATE_TOLERANCE = 1e-3
+BLOCK = 256  # channels whose picks fit into the cache together
 
 
 class Interpolate:
     """Linear interpolation to ``length`` samples; first and last sample stay where they are.
 
-    There is no low-pass filter before: shortening a series much aliases what lies above the new Nyquist rate.
+    There is no low-pass filter before: shortening a series much aliases what lies above the new Nyquist rate. Use
+    ``polyphase`` where that matters.
 
     Args:
         length: samples per series afterwards.
     """
 
+    version: ClassVar[str] = "1"
+
     def __init__(self, length: int) -> None:
         self.length = _valid(length)
 
     def __call__(self, recordings: Recordings) -> Recordings:
-        """Interpolate all series; the sampling rate changes with the length."""
+        """Interpolate all series; the sampling rate changes with the length, and gets undefined where lengths differ.
+
+        Raises:
+            DataError: when a series has zero length.
+        """
+        x = stacked_if_equal(mapped(recordings.x, lambda stacked: _interpolated(stacked, self.length)))
         if isinstance(recordings.x, list):
-            x = np.stack([_interpolated(series[None], self.length)[0] for series in recordings.x])
             return recordings.with_series(x, None)
-        old = recordings.x.shape[-1]
-        fs_hz = recordings.fs_hz
+        old, fs_hz = recordings.x.shape[-1], recordings.fs_hz
         if fs_hz is not None and old > 1:
             fs_hz = fs_hz * (self.length - 1) / (old - 1)
-        return recordings.with_series(_interpolated(recordings.x, self.length), fs_hz)
+        return recordings.with_series(x, fs_hz)
 
 
 class LTTB:
     """Largest-Triangle-Three-Buckets: keeps the ``length`` samples that matter most to the eye.
 
-    The result is not uniformly sampled in time, so the sampling rate is undefined afterwards.
+    Each channel keeps samples of its own choice at unequal distances, so the sampling rate is undefined afterwards,
+    filters and ``polyphase`` refuse the series, and channels are no longer sampled at the same moments.
 
     Args:
-        length: samples per series afterwards, fewer than before.
+        length: samples per series afterwards, at most as many as before.
 
     Source: Steinarsson (2013), Downsampling Time Series for Visual Representation, University of Iceland.
     """
+
+    version: ClassVar[str] = "1"
+    note: ClassVar[str] = "LTTB keeps samples at unequal distances, so the sampling rate is undefined"
 
     def __init__(self, length: int) -> None:
         self.length = _valid(length)
@@ -54,31 +73,121 @@ class LTTB:
         Raises:
             DataError: when a series has fewer samples than asked for.
         """
-        from tsdownsample import LTTBDownsampler
-
-        sampler = LTTBDownsampler()  # type: ignore[no-untyped-call]
-        shortest = min(series.shape[-1] for series in recordings.x)
+        shortest = min((series.shape[-1] for series in recordings.x), default=self.length)
         if shortest < self.length:
             raise DataError(
                 f"LTTB cannot lengthen series from {shortest} to {self.length} samples; use preprocess=interpolate."
             )
-        rows = []
-        for series in recordings.x:
-            channels = [np.ascontiguousarray(channel) for channel in series]
-            rows.append([channel[sampler.downsample(channel, n_out=self.length)] for channel in channels])
-        return recordings.with_series(np.asarray(rows, np.float32), None)
+        return recordings.with_series(stacked_if_equal(mapped(recordings.x, self._downsampled)), None)
+
+    def _downsampled(self, x: FloatArray) -> FloatArray:
+        total = x.shape[-1]
+        channels = np.ascontiguousarray(x).reshape(x.shape[0] * x.shape[1], total)
+        kept = np.empty((len(channels), self.length), x.dtype)
+        starts = total * np.arange(BLOCK)[:, None]
+        positions = _lttb(channels.dtype)
+        for first in range(0, len(channels), BLOCK):
+            block = channels[first : first + BLOCK]
+            picks = np.concatenate(list(map(positions, block, repeat(self.length)))).view(np.intp)
+            picks = picks.reshape(-1, self.length)
+            picks += starts[: len(block)]
+            # unlike "raise", the mode "clip" needs no buffer
+            block.reshape(-1).take(picks, out=kept[first : first + BLOCK], mode="clip")
+        return kept.reshape(*x.shape[:-1], self.length)
+
+
+class Polyphase:
+    """Resamples to another rate with a low-pass filter, so that nothing is aliased.
+
+    The ratio of the rates is approximated by a fraction of whole numbers up to 1000, and the rate that results is the
+    one recorded. Outside its ends a series is continued along the line through its first and last sample.
+
+    Args:
+        fs_hz: sampling rate afterwards.
+    """
+
+    version: ClassVar[str] = "1"
+
+    def __init__(self, fs_hz: float) -> None:
+        if not 0 < fs_hz < np.inf:
+            raise ConfigError(f"Polyphase takes an fs_hz above 0, but got {fs_hz}.")
+        self.fs_hz = fs_hz
+
+    def __call__(self, recordings: Recordings) -> Recordings:
+        """Resample all series to ceil(length x new rate / old rate) samples.
+
+        Raises:
+            DataError: when the sampling rate is unknown, or series are empty or incomplete.
+        """
+        from scipy.signal import resample_poly
+
+        old = known_rate(recordings.fs_hz, "Polyphase")
+        ratio = Fraction(self.fs_hz / old).limit_denominator(LARGEST_RATIO)
+        if abs(float(ratio) * old / self.fs_hz - 1) > RATE_TOLERANCE or ratio.numerator > LARGEST_RATIO:
+            raise DataError(
+                f"Polyphase cannot bring {old:g} Hz to {self.fs_hz:g} Hz by a ratio of whole numbers up to "
+                f"{LARGEST_RATIO}; choose another fs_hz."
+            )
+        refuse_missing(recordings.x, "Polyphase")
+
+        def resampled(x: FloatArray) -> FloatArray:
+            _refuse_empty(x)
+            if not len(x):
+                return np.empty((*x.shape[:-1], ceil(x.shape[-1] * ratio)), x.dtype)
+            y = resample_poly(x.astype(np.float64), ratio.numerator, ratio.denominator, axis=-1, padtype="line")
+            return np.asarray(y, x.dtype)
+
+        fs_hz = old * ratio.numerator / ratio.denominator
+        return recordings.with_series(mapped(recordings.x, resampled), fs_hz)
+
+
+class FixedRate:
+    """Keeps every ``stride``-th sample, from the first on.
+
+    There is no low-pass filter before: what lies above the new Nyquist rate is aliased and cannot be told from signal
+    afterwards. Use ``polyphase`` unless the series hold nothing there.
+
+    Args:
+        stride: distance of the samples kept.
+    """
+
+    version: ClassVar[str] = "1"
+
+    def __init__(self, stride: int) -> None:
+        if stride < 1:
+            raise ConfigError(f"FixedRate takes a stride of at least 1, but got {stride}.")
+        self.stride = stride
+
+    def __call__(self, recordings: Recordings) -> Recordings:
+        """Take the samples; the sampling rate is divided by the stride."""
+        x = mapped(recordings.x, lambda stacked: np.ascontiguousarray(stacked[..., :: self.stride]))
+        return recordings.with_series(x, None if recordings.fs_hz is None else recordings.fs_hz / self.stride)
+
+
+def _lttb(dtype: np.dtype[Any]) -> Any:
+    """Function (T,), length -> (length,) positions. Calling it without the class's checks is several times as fast."""
+    from tsdownsample import LTTBDownsampler
+
+    functions = LTTBDownsampler().mod_single_core  # type: ignore[no-untyped-call]
+    return functions.downsample_f32 if dtype == np.float32 else functions.downsample_f64
 
 
 def _interpolated(x: FloatArray, length: int) -> FloatArray:
+    _refuse_empty(x)
+    if not len(x):
+        return np.empty((*x.shape[:-1], length), x.dtype)
     old = x.shape[-1]
-    if old == 0:
-        raise DataError("A series of zero length cannot be interpolated; remove it from the raw file.")
     position = np.linspace(0, old - 1, length)
     left = np.floor(position).astype(np.int64)
     right = np.minimum(left + 1, old - 1)
-    weight = (position - left).astype(np.float32)
+    weight = (position - left).astype(x.dtype)
     values: FloatArray = x[..., left] * (1 - weight) + x[..., right] * weight
     return values
+
+
+def _refuse_empty(x: FloatArray) -> None:
+    if len(x) and x.shape[-1] == 0:
+        raise DataError("A series of zero length cannot be resampled; remove it from the raw file.")
 
 
 def _valid(length: int) -> int:

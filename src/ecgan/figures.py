@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 
 from ecgan.evaluate.metrics import detection_metrics
 from ecgan.evaluate.predictions import read_predictions
@@ -19,6 +20,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PER_KIND = 4
+
+
+class OriginalSeries(Series, Protocol):
+    """Series of one part of a fold that can be shown in their original unit."""
+
+    def original(self, index: Tensor) -> Tensor:
+        """Series (B, C, T) as they were before the transform."""
+
+    def inverse(self, x: Tensor, index: Tensor) -> Tensor:
+        """Undo the transform of reconstructions x of these series."""
 
 
 def draw_fold(fold: Path, classes: Sequence[str]) -> None:
@@ -45,9 +56,9 @@ def draw_fold(fold: Path, classes: Sequence[str]) -> None:
 
 
 def draw_reconstructions(
-    model: torch.nn.Module, test: Series, label: IntArray, fold: Path, classes: Sequence[str]
+    model: torch.nn.Module, test: OriginalSeries, label: IntArray, fold: Path, classes: Sequence[str]
 ) -> None:
-    """Draw the first normal and abnormal test series with their reconstructions.
+    """Draw the first normal and abnormal test series with their reconstructions, in the original unit.
 
     Args:
         model: the fitted model; nothing is drawn when it does not reconstruct.
@@ -65,8 +76,9 @@ def draw_reconstructions(
     batch = test.__getitems__([int(position) for position in chosen])
     model.eval()
     with torch.no_grad():
-        x_hat = model.reconstruct(batch.x.to(next(model.parameters()).device)).float().cpu()
-    figure = plots.reconstructions(batch.x.numpy(), x_hat.numpy(), batch.y.numpy(), classes)
+        x_hat = test.inverse(model.reconstruct(batch.x.to(next(model.parameters()).device)), batch.index)
+    x = test.original(batch.index)
+    figure = plots.reconstructions(x.numpy(), x_hat.numpy(), batch.y.numpy(), classes)
     _save(figure, fold / "figures" / "reconstruction.png")
 
 

@@ -38,6 +38,9 @@ SETUPS = {
     "minmax": "autoencoder",
     "standard": "beatgan",
     "per_series": "autoencoder",
+    "robust": "autoencoder",
+    "whitening": "lstm_autoencoder",
+    "fourier": "autoencoder",
 }
 
 
@@ -52,6 +55,7 @@ def config(transform: str, model: str, folder: Path) -> DictConfig:
             "paths.mirror=null",
             "trainer=smoke",
             "trainer.max_epochs=2",
+            "trainer.limit_train_batches=1.0",  # every training series counts
             "data.batch_size=16",
             "detector=[reconstruction,lstm_autoencoder,knn,pca]",
             "detector.lstm_autoencoder.scorer.epochs=1",

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import warnings
+from pathlib import Path
+
 import numpy as np
 import pytest
+import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
 from ecgan.data import datamodule
-from ecgan.data.datamodule import DataModule, series_chunks
-from ecgan.data.folds import SplitPlan, make_folds
+from ecgan.data.datamodule import ArrayBatches, DataModule, ShuffledPositions, series_chunks
+from ecgan.data.splits.folds import make_folds
 from ecgan.data.store import Store
-from ecgan.data.transform import Identity, MinMax, PerSeries, Transform
+from ecgan.data.transforms.fourier import Fourier
+from ecgan.data.transforms.scaling import Identity, MinMax, PerSeries, Standard, Transform
+from ecgan.data.transforms.whitening import Whitening
+from ecgan.splitplan import SplitPlan
 from ecgan.types import Batch, DataSpec, Fold
 
 
@@ -66,7 +73,84 @@ def test_training_order_is_shuffled_by_the_seed_alone(toy_store: Store, fold: Fo
 
 def test_training_leaves_the_global_generator_alone_when_asked_twice(toy_store: Store, fold: Fold) -> None:
     data = module(toy_store, fold)
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
     assert order(data.train_dataloader()) == order(data.train_dataloader())
+    assert order(data.val_dataloader()) == order(data.val_dataloader())
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_order_of_an_epoch_depends_on_its_number_alone() -> None:
+    positions = ShuffledPositions(50, seed=1)
+    epochs = [list(positions) for _ in range(3)]
+    assert [sorted(epoch) for epoch in epochs] == [list(range(50))] * 3
+    resumed = ShuffledPositions(50, seed=1)
+    resumed.set_epoch(2)
+    assert list(resumed) == epochs[2]
+
+
+@pytest.mark.parametrize("n", [1, 15, 16, 17, 48])
+def test_batches_are_arrays_and_none_is_lost(n: int) -> None:
+    batches = ArrayBatches(ShuffledPositions(n, seed=0), 16, drop_last=False)
+    found = list(batches)
+    assert len(batches) == len(found)
+    assert [len(batch) for batch in found[:-1]] == [16] * ((n - 1) // 16)
+    assert all(isinstance(batch, np.ndarray) for batch in found)
+    assert sorted(np.concatenate(found).tolist()) == list(range(n))
+
+
+class Watcher(pl.LightningModule):
+    """Notes which series it is trained on, epoch by epoch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = torch.nn.Linear(64, 1)
+        self.seen: list[list[int]] = []
+
+    def on_train_epoch_start(self) -> None:
+        self.seen.append([])
+
+    def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
+        self.seen[-1] += batch.index.tolist()
+        loss: torch.Tensor = self.layer(batch.x).mean()
+        return loss
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        assert batch.index.tolist() == sorted(batch.index.tolist())
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), lr=0.0)
+
+
+def fitted(data: DataModule, epochs: int, folder: Path, resume: Path | None = None) -> list[list[int]]:
+    trainer = pl.Trainer(
+        max_epochs=epochs,
+        accelerator="cpu",
+        default_root_dir=folder,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+    )
+    watcher = Watcher()
+    trainer.fit(watcher, data, ckpt_path=resume)
+    trainer.save_checkpoint(folder / f"{epochs}.ckpt")
+    return watcher.seen
+
+
+def test_lightning_keeps_the_order_also_of_resumed_epochs(toy_store: Store, fold: Fold, tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for harmless in (".*many workers.*", ".*training batches.*", ".*LeafSpec.*", ".*GPU available.*"):
+            warnings.filterwarnings("ignore", message=harmless)
+        straight = fitted(module(toy_store, fold), 4, tmp_path)
+        assert [sorted(epoch) for epoch in straight] == [sorted(fold.train.tolist())] * 4
+        assert len({tuple(epoch) for epoch in straight}) == 4
+        assert fitted(module(toy_store, fold), 2, tmp_path) == straight[:2]
+        assert fitted(module(toy_store, fold), 4, tmp_path, tmp_path / "2.ckpt") == straight[2:]
+    loader = module(toy_store, fold).train_dataloader()
+    assert straight == [order(loader) for _ in range(4)]
 
 
 def test_a_batch_is_fetched_at_once_and_transformed(
@@ -120,7 +204,7 @@ def test_spec_is_all_that_a_model_may_know(toy_store: Store, fold: Fold) -> None
 def test_transform_is_fitted_on_all_training_series_in_pieces(
     toy_store: Store, fold: Fold, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(datamodule, "CHUNK", 37)
+    monkeypatch.setattr(datamodule, "CHUNK_VALUES", 37 * 64 + 63)
     pieces = list(series_chunks(toy_store, fold.train))
     assert max(len(piece) for piece in pieces) == 37
     assert np.array_equal(np.concatenate(pieces), toy_store.data[fold.train])
@@ -128,3 +212,24 @@ def test_transform_is_fitted_on_all_training_series_in_pieces(
     module(toy_store, fold, transform)
     train = toy_store.data[fold.train]
     assert transform.state() == {"low": [float(train.min())], "high": [float(train.max())]}
+
+
+def test_spec_is_that_of_the_transformed_series(toy_store: Store, fold: Fold) -> None:
+    data = module(toy_store, fold, Fourier())
+    assert data.spec == DataSpec(33, 2, 3, fs_hz=None, value_range=None)
+    assert next(iter(data.val_dataloader())).x.shape[1:] == (2, 33)
+
+
+@pytest.mark.parametrize("cls", [Identity, PerSeries, MinMax, Standard, Fourier, Whitening])
+def test_series_come_back_in_their_original_unit(cls: type[Transform], toy_store: Store, fold: Fold) -> None:
+    part = module(toy_store, fold, cls()).part(fold.test)
+    batch = part.__getitems__([5, 1, 1])
+    stored = toy_store.data[fold.test[[5, 1, 1]]]
+    assert np.array_equal(part.original(batch.index), stored)
+    back = part.inverse(batch.x.requires_grad_(), batch.index)
+    assert (back.dtype, back.requires_grad) == (torch.float32, False)
+    assert np.allclose(back, stored, atol=1e-3)
+    generated = part.inverse(batch.x)
+    assert generated.shape == back.shape
+    assert torch.isfinite(generated).all()
+    assert torch.equal(generated, back) == (cls is not PerSeries)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from pytorch_lightning import LightningDataModule
-from torch.utils.data import DataLoader, Dataset
+from torch import Tensor
+from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler, SequentialSampler
 
 from ecgan.data.store import Store
-from ecgan.data.transform import Transform
+from ecgan.data.transforms.scaling import Transform
 from ecgan.types import Batch, DataSpec, FloatArray, Fold, IntArray
 
-CHUNK = 8192
+CHUNK_VALUES = 2**21
+"""Values of the chunks that transforms are fitted on: 8 MB, and some copies of them."""
 
 
 class SeriesDataset(Dataset[Batch]):
@@ -37,17 +39,64 @@ class SeriesDataset(Dataset[Batch]):
         """One series as a batch of one."""
         return self.__getitems__([position])
 
-    def __getitems__(self, positions: list[int]) -> Batch:
+    def __getitems__(self, positions: Sequence[int] | IntArray) -> Batch:
         """Many series as one batch."""
         index = self.indices[np.asarray(positions)]
         x = np.ascontiguousarray(self.transform(self.store.data[index]), dtype=np.float32)
         return Batch(torch.from_numpy(x), torch.from_numpy(self.store.label[index]), torch.from_numpy(index))
 
+    def original(self, index: Tensor) -> Tensor:
+        """Series at these indices of the store in their original unit."""
+        return torch.from_numpy(self.store.data[index.cpu().numpy()])
+
+    def inverse(self, x: Tensor, index: Tensor | None = None) -> Tensor:
+        """Bring transformed series (B, C, T) back to the original unit.
+
+        Args:
+            x: such as reconstructions or generated series.
+            index: (B,) indices into the store of the series that x reconstructs, None for generated ones.
+        """
+        like = None if index is None else self.original(index).numpy()
+        original = self.transform.inverse(x.detach().float().cpu().numpy(), like)
+        return torch.from_numpy(np.ascontiguousarray(original, dtype=np.float32))
+
+
+class ShuffledPositions(Sampler[int]):
+    """Positions of n series in an order that depends on the seed and the number of the epoch alone."""
+
+    def __init__(self, n: int, seed: int) -> None:
+        self.n, self.seed, self.epoch = n, seed, 0
+
+    def __len__(self) -> int:
+        """Count the positions."""
+        return self.n
+
+    def set_epoch(self, epoch: int) -> None:
+        """Lightning tells the number of the epoch, also of one that is resumed."""
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        """Go through all positions once; the next time is the next epoch."""
+        order = np.random.default_rng([self.seed, self.epoch]).permutation(self.n)
+        self.epoch += 1
+        return iter(order)
+
+
+class ArrayBatches(BatchSampler):
+    """Batches of positions as arrays; torch's own are lists, which cost time and memory for every series."""
+
+    def __iter__(self) -> Iterator[Any]:
+        """Cut the order that the sampler gives into batches."""
+        order = np.fromiter(self.sampler, np.int64)
+        for start in range(0, len(order), self.batch_size):
+            yield order[start : start + self.batch_size]
+
 
 def series_chunks(store: Store, indices: IntArray) -> Iterator[FloatArray]:
     """Yield the untransformed series at ``indices`` in pieces that fit into memory."""
-    for start in range(0, len(indices), CHUNK):
-        yield store.data[indices[start : start + CHUNK]]
+    size = max(1, CHUNK_VALUES // store.data[0].size)
+    for start in range(0, len(indices), size):
+        yield store.data[indices[start : start + size]]
 
 
 class DataModule(LightningDataModule):
@@ -72,10 +121,12 @@ class DataModule(LightningDataModule):
 
     @property
     def spec(self) -> DataSpec:
-        """What a model may know."""
-        _, channels, seq_len = self.store.data.shape
+        """What a model may know: the series as they come out of the transform."""
+        stored = self.store.data.shape[1:]
+        channels, seq_len = shape = self.transform.shape(*stored)
         manifest = self.store.manifest
-        return DataSpec(seq_len, channels, len(manifest["classes"]), manifest["fs_hz"], self.transform.value_range)
+        fs_hz = manifest["fs_hz"] if shape == stored else None  # what is no longer over time has no sampling rate
+        return DataSpec(seq_len, channels, len(manifest["classes"]), fs_hz, self.transform.value_range)
 
     def training_normals(self) -> SeriesDataset:
         """What detectors may be fitted on."""
@@ -88,31 +139,31 @@ class DataModule(LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled training part."""
-        generator = torch.Generator().manual_seed(self.seed)
-        return self._loader(self.fold.train, self.batch_size, generator)
+        dataset = self.part(self.fold.train)
+        return _loader(dataset, ShuffledPositions(len(dataset), self.seed), self.batch_size)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Validation part."""
-        return self._loader(self.fold.val, self.eval_batch_size)
+        dataset = self.part(self.fold.val)
+        return _loader(dataset, SequentialSampler(dataset), self.eval_batch_size)
 
     def test_dataloader(self) -> DataLoader[Batch]:
         """Test part."""
-        return self._loader(self.fold.test, self.eval_batch_size)
+        dataset = self.part(self.fold.test)
+        return _loader(dataset, SequentialSampler(dataset), self.eval_batch_size)
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         """Move a batch; Lightning's own way searches every batch for nested containers first."""
         return Batch(*(part.to(device, non_blocking=True) for part in batch))
 
-    def _loader(
-        self, indices: IntArray, batch_size: int, generator: torch.Generator | None = None
-    ) -> DataLoader[Batch]:
-        return DataLoader(
-            self.part(indices),
-            batch_size=batch_size,
-            shuffle=generator is not None,
-            generator=generator,
-            collate_fn=_as_it_is,
-        )
+
+def _loader(dataset: SeriesDataset, positions: Sampler[int], batch_size: int) -> DataLoader[Batch]:
+    return DataLoader(
+        dataset,
+        batch_sampler=ArrayBatches(positions, batch_size, drop_last=False),
+        collate_fn=_as_it_is,
+        generator=torch.Generator(),  # without one, every pass draws a number from the global generator
+    )
 
 
 def _as_it_is(batch: Any) -> Any:

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from ecgan.data.folds import write_splits
 from ecgan.data.sources.ecg5000 import ECG5000
+from ecgan.data.splits.splits_file import write_splits
 from ecgan.types import Fold
 
 SEED = 42
@@ -24,7 +24,7 @@ SEED = 42
 def main(out: Path) -> None:
     """Write the file."""
     bundled = Path(__file__).parents[1] / "src" / "ecgan" / "data" / "bundled"
-    label = next(ECG5000().read(bundled)).y
+    label = ECG5000().read(bundled, None).y
     shuffled = np.random.RandomState(SEED).permutation(len(label))
     normal = shuffled[label[shuffled] == 0]
     train, rest = train_test_split(normal, test_size=0.15, random_state=SEED)

@@ -11,10 +11,11 @@ from omegaconf import DictConfig, OmegaConf
 from ecgan.errors import ConfigError
 from ecgan.nodes import TARGET, check_node, locate
 from ecgan.plugins import files_of
+from ecgan.splitplan import CROSS_VALIDATION, METHODS
 from ecgan.usage import conf_dir
 
 CHOICES: dict[str, tuple[str, ...]] = {
-    "split.method": ("holdout", "kfold", "official", "from_file"),
+    "split.method": METHODS,
     "split.test": ("fixed", "rotate"),
     "split.abnormal": ("stratify", "test"),
     "split.train_on": ("normal", "all"),
@@ -26,6 +27,7 @@ AT_LEAST: dict[str, int] = {
     "split.seed": 0,
     "data.batch_size": 1,
     "data.eval_batch_size": 1,
+    "preprocess.workers": 1,
     "split.folds": 1,
     "trainer.max_epochs": 1,
     "trainer.devices": 1,
@@ -42,6 +44,8 @@ ROLES: dict[str, tuple[str, str]] = {
     "step": ("__call__", "a preprocessing step"),
 }
 """The method by which a class shows that it can stand in a section, and what to call it."""
+RESERVED = "protocol"
+"""What ``summary.json`` holds beside the detectors."""
 FOLDER = re.compile(r"[\w.-]*[\w-][\w.-]*")
 
 
@@ -103,12 +107,8 @@ def _check_values(content: dict[str, Any]) -> None:
 
 
 def _check_split(split: Mapping[str, Any]) -> None:
-    if split["method"] == "kfold" and split["folds"] < 2:  # noqa: PLR2004
-        raise ConfigError("split.folds is 1 but kfold needs at least 2; raise it, or use split=holdout.")
-    last = {"kfold": split["folds"] - 1, "from_file": None}.get(split["method"], 0)
+    last = {"from_file": None, **dict.fromkeys(CROSS_VALIDATION, split["folds"] - 1)}.get(split["method"], 0)
     only = split["only"]
-    if split["method"] == "from_file" and not split["path"]:
-        raise ConfigError("split=from_file needs split.path=<splits.json>, as written by an earlier run.")
     if only is not None and (not only or (last is not None and not set(only) <= set(range(last + 1)))):
         raise ConfigError(f"split.only is {only} but the folds are 0 to {'…' if last is None else last}; name some.")
 
@@ -137,6 +137,8 @@ def _check_detectors(detectors: Any) -> None:
     for name, node in (detectors or {}).items():
         where = f"detector.{name}"
         check_folder(where, str(name))
+        if name == RESERVED:
+            raise ConfigError(f"A detector cannot be called {name!r}, which has its place in summary.json; rename it.")
         if not isinstance(node, Mapping) or set(node) != {"scorer", "threshold"}:
             raise ConfigError(f"{where} must hold a scorer and a threshold and nothing else; compare conf/detector.")
         for part in ("scorer", "threshold"):

@@ -17,6 +17,7 @@ from ecgan.errors import ConfigError, did_you_mean
 from ecgan.explain import explain, first_line
 from ecgan.nodes import TARGET
 from ecgan.plugins import search_path
+from ecgan.splitplan import SplitPlan
 from ecgan.usage import conf_dir
 
 
@@ -38,18 +39,10 @@ class DataConfig:
 
 
 @dataclass
-class SplitConfig:
-    """How series are divided; the meaning of each field stands in ``conf/split``."""
+class SplitConfig(SplitPlan):
+    """How series are divided, by which random numbers, and which of the folds run."""
 
     method: str = MISSING
-    folds: int = 5
-    test: str = "fixed"
-    test_size: float = 0.2
-    val_size: float = 0.2
-    abnormal: str = "stratify"
-    train_on: str = "normal"
-    group: bool = True
-    path: str | None = None
     seed: int = 0
     only: list[int] | None = None
 
@@ -58,7 +51,8 @@ class SplitConfig:
 class PreprocessConfig:
     """Named steps, applied in order before the store is written."""
 
-    length: int | None = None
+    length: int | None = 128
+    workers: int | None = None
     steps: Any = field(default_factory=dict)
 
 
@@ -232,12 +226,20 @@ def checked(cfg: DictConfig) -> DictConfig:
         raise ConfigError(explain(error, TrainConfig.__dataclass_fields__)) from error
     assert isinstance(complete, DictConfig)  # noqa: S101 - both of its parts are
     check_content(plain(complete))
+    plan_of(complete).check()
     for detector in (complete.detector or {}).values():
         build(detector.scorer)
         build(detector.threshold)
     for node in (complete.dataset, complete.transform, complete.threshold, *complete.preprocess.steps.values()):
         build(node)
     return complete
+
+
+def plan_of(cfg: DictConfig) -> SplitPlan:
+    """The section ``split`` as a plan."""
+    plan = OmegaConf.to_object(cfg.split)
+    assert isinstance(plan, SplitPlan)  # noqa: S101 - the schema's section is one
+    return plan
 
 
 def _refuse_unknown(cfg: DictConfig) -> None:

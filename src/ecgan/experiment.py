@@ -17,8 +17,9 @@ from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from rich.console import Console
 
 from ecgan import assembly, provenance, report
-from ecgan.config import build, plain, reconfigured
-from ecgan.data.folds import digest_of, read_splits, write_splits
+from ecgan.config import build, plain, plan_of, reconfigured
+from ecgan.data.splits.protocol import protocol_of
+from ecgan.data.splits.splits_file import data_facts, digest_of, read_splits, write_splits
 from ecgan.data.store import Store, verify
 from ecgan.detect.callback import STATE
 from ecgan.errors import ConfigError, EcganError, RunError
@@ -46,7 +47,7 @@ def run(
         composed: what else to keep in ``.hydra``, by name: the overrides, and Hydra's own settings.
 
     Returns:
-        The content of ``summary.json``.
+        The metrics of all detectors, as in ``summary.json``.
 
     Raises:
         EcganError: when something is wrong that the user can mend; ``run.json`` then says ``failed``.
@@ -59,11 +60,14 @@ def run(
         verify(store)
         folds = assembly.folds_of(cfg, store)
         chosen = assembly.chosen_folds(folds, cfg.split.only)
-        known = {"n_series": len(store), "groups_known": store.group is not None}
-        sha256 = write_splits(directory / "splits.json", folds, known, plain(cfg.split))
+        division = {name: store.manifest[name] for name in ("partition", "grouping")}
+        protocol = protocol_of(folds, store.group, store.part, plan_of(cfg), **division)
+        facts = data_facts(store.label, store.group)
+        sha256 = write_splits(directory / "splits.json", folds, facts, protocol | plain(cfg.split))
         provenance.record(
             directory,
-            dataset=_about(cfg, store, folds),
+            dataset=_about(store, folds),
+            protocol=protocol,
             seed=cfg.seed,
             splits=sha256,
             detectors=list(cfg.detector or {}),
@@ -240,13 +244,13 @@ def _record_fold(run_directory: Path, directory: Path, **facts: Any) -> None:
     provenance.record(run_directory, folds=folds)
 
 
-def _about(cfg: DictConfig, store: Store, folds: Sequence[Fold]) -> dict[str, Any]:
+def _about(store: Store, folds: Sequence[Fold]) -> dict[str, Any]:
     keys = ("name", "note", "hash", "raw", "classes", "counts", "unit", "fs_hz", "groups_known")
     about = {key: store.manifest[key] for key in keys}
     return about | {
         "shape": list(store.data.shape),
         "arrays": store.manifest["arrays"],
-        "groups_kept_apart": store.group is not None and cfg.split.group,
+        "dropped": store.manifest.get("dropped", {}),
         "test_shared_by_folds": all(np.array_equal(fold.test, folds[0].test) for fold in folds),
     }
 

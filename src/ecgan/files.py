@@ -8,7 +8,7 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -66,14 +66,18 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(_without_nan(content), indent=2, allow_nan=False) + "\n")
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path, parse: Callable[[bytes], Any] = json.loads) -> Any:
     """Read JSON.
+
+    Args:
+        path: the file.
+        parse: turns its bytes into objects.
 
     Raises:
         RunError: when the file is missing or damaged.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return parse(path.read_bytes())
     except FileNotFoundError as error:
         raise RunError(
             f"{path} is missing; the folder is incomplete, so run the command that made it again."

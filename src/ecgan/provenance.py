@@ -16,6 +16,8 @@ from ecgan.errors import RunError
 from ecgan.files import explain_os_error, read_json, write_json
 
 Status = Literal["running", "finished", "failed", "interrupted"]
+KEPT = ("dataset", "protocol", "seed", "splits")
+"""What of a run holds for later detections too."""
 PACKAGES = (
     "ecgan",
     "torch",
@@ -86,7 +88,7 @@ def read_finished(directory: Path) -> dict[str, Any]:
 
 def record_detection(directory: Path, run_directory: Path, detectors: list[str]) -> None:
     """Write a ``run.json`` for a later detection: what of the original still holds, and when and where it ran."""
-    kept = {key: value for key, value in read_facts(run_directory).items() if key in ("dataset", "seed", "splits")}
+    kept = {key: value for key, value in read_facts(run_directory).items() if key in KEPT}
     facts = {"status": "finished", "detection_of": str(run_directory.resolve()), "ended": _now(), **kept}
     facts["detectors"] = detectors
     write_json(directory / "run.json", facts | _surroundings())

@@ -14,6 +14,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.table import Table
 
+from ecgan.checks import RESERVED
 from ecgan.errors import RunError
 from ecgan.evaluate.metrics import detection_metrics
 from ecgan.evaluate.predictions import read_predictions
@@ -64,7 +65,7 @@ def summarize(results: pd.DataFrame) -> dict[str, dict[str, dict[str, float]]]:
 
 
 def write(directory: Path, title: str | None = None) -> dict[str, dict[str, dict[str, float]]]:
-    """Write ``results.csv``, ``summary.json`` and ``report.html``; return the summary.
+    """Write ``results.csv``, ``summary.json`` and ``report.html``; return the metrics of the summary.
 
     Args:
         directory: of the run.
@@ -74,7 +75,7 @@ def write(directory: Path, title: str | None = None) -> dict[str, dict[str, dict
     with replacing(directory / "results.csv") as temporary:
         results.to_csv(temporary, index=False, lineterminator="\n")
     summary = summarize(results)
-    write_json(directory / "summary.json", summary)
+    write_json(directory / "summary.json", {RESERVED: _protocol(directory), **summary})
     write_text(directory / "report.html", _page(directory, summary, title or directory.name))
     return summary
 
@@ -150,23 +151,50 @@ def _supervision(fold: Path, detector: str) -> str:
 
 def _facts(directory: Path) -> dict[str, str]:
     """What a reader must know beside the numbers, in words."""
-    dataset = _run_facts(directory).get("dataset", {})
-    facts: dict[str, str] = {}
-    if dataset:
-        counts = ", ".join(f"{name} {count:,}" for name, count in dataset["counts"].items())
-        facts["series"] = f"{dataset['name']}: {counts}"
-        facts["patients"] = _patients(dataset)
-        if dataset.get("note"):
-            facts["note"] = dataset["note"]
-    return facts
+    protocol = _protocol(directory)
+    if not protocol:
+        return {}
+    counts = ", ".join(f"{name} {count:,}" for name, count in protocol["series"].items())
+    facts = {
+        "series": f"{protocol['dataset']}: {counts}",
+        "note": protocol["note"],
+        "dropped": _counted("left out of the data", protocol["dropped"]),
+        "split": f"split: {protocol['description']}" if "description" in protocol else "",
+        "left_out": _counted("left out of the split", protocol.get("left_out", {})),
+        "patients": _patients(protocol),
+    }
+    return {key: fact for key, fact in facts.items() if fact}
 
 
-def _patients(dataset: dict[str, Any]) -> str:
-    if not dataset["groups_known"]:
+def _protocol(directory: Path) -> dict[str, Any]:
+    """What was tested on what: the data, their subset, and how they were divided; empty where nothing is recorded."""
+    facts = _run_facts(directory)
+    if "dataset" not in facts:
+        return {}
+    dataset = facts["dataset"]
+    how = ("groups_known", "groups_kept_apart", "grouping", "test_shared_by_folds")
+    return {
+        "dataset": dataset["name"],
+        "note": dataset.get("note", ""),
+        "series": dataset["counts"],
+        "dropped": dataset.get("dropped", {}),
+        **{key: dataset[key] for key in how if key in dataset},
+        **facts.get("protocol", {}),
+    }
+
+
+def _counted(what: str, reasons: dict[str, int]) -> str:
+    return f"{what}: " + ", ".join(f"{count:,} {reason}" for reason, count in reasons.items()) if reasons else ""
+
+
+def _patients(protocol: dict[str, Any]) -> str:
+    if not protocol["groups_known"]:
         return "patients are not told apart: training and test may share some"
-    if not dataset["groups_kept_apart"]:
-        return "patients are known but mixed between training and test, as asked for"
-    return "no patient is in two parts"
+    grouping = protocol["grouping"]
+    if not protocol["groups_kept_apart"]:
+        return f"{grouping}s are known but mixed between training and test, as asked for"
+    apart = f"no {grouping} is in two parts"
+    return apart if grouping == "patient" else f"{apart}; patients are not told apart"
 
 
 def _losses_of(log: pd.DataFrame, column: str) -> float | None:

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from ecgan.data.folds import SplitPlan, make_folds
+from ecgan.data.splits.folds import make_folds
 from ecgan.errors import ConfigError, DataError
-from ecgan.types import TEST, TRAIN, VAL, Fold, IntArray
+from ecgan.splitplan import SplitPlan
+from ecgan.types import TEST, TRAIN, UNUSED, VAL, Fold, IntArray
 
 few = settings(max_examples=40, deadline=None, derandomize=True)
 
@@ -204,6 +205,101 @@ def test_official_validation_part_is_used_where_there_is_one() -> None:
     assert np.array_equal(fold.train, np.flatnonzero((part == TRAIN) & (label == 0)))
 
 
+def test_official_leaves_out_what_is_in_no_part() -> None:
+    label = toy_labels()
+    part = np.repeat([TRAIN, UNUSED, TEST], [70, 10, 40])
+    (fold,) = make_folds(label, None, part, SplitPlan(method="official", train_on="all"), 0)
+    assert np.array_equal(np.sort(np.concatenate([fold.train, fold.val])), np.flatnonzero(part == TRAIN))
+    assert np.array_equal(fold.test, np.flatnonzero(part == TEST))
+
+
+@pytest.mark.parametrize(("missing", "name"), [(TRAIN, "training"), (TEST, "test")])
+def test_official_of_a_subset_that_lacks_a_side_says_so(missing: int, name: str) -> None:
+    part = np.where(np.arange(120) < 70, TRAIN, TEST)
+    part[part == missing] = UNUSED
+    with pytest.raises(DataError, match=f"own division leaves no {name} series"):
+        make_folds(toy_labels(), None, part, SplitPlan(method="official"), 0)
+
+
+def two_sides() -> tuple[IntArray, IntArray, IntArray]:
+    """Twelve patients of ten series; those of 100 to 106 train, those of 107 to 111 test, and 103 is on both sides."""
+    number = np.arange(120)
+    group = 100 + number // 10
+    part = np.where(group < 107, TRAIN, TEST)
+    part[(group == 103) & (number % 2 == 0)] = TEST
+    return toy_labels(), group, part
+
+
+def test_inter_patient_keeps_the_test_part_and_leaves_shared_patients_out_of_training() -> None:
+    label, group, part = two_sides()
+    plan = SplitPlan(method="inter_patient", val_size=0.3, train_on="all")
+    (fold,) = make_folds(label, group, part, plan, 0)
+    assert np.array_equal(fold.test, np.flatnonzero(part == TEST))
+    trained, validated = (set(group[indices].tolist()) for indices in (fold.train, fold.val))
+    assert trained | validated == {100, 101, 102, 104, 105, 106}
+    assert not trained & validated
+    assert len(fold.val) == 20, "two of six patients are nearest to 0.3 of their 60 series"
+
+
+def test_inter_patient_as_published_keeps_them() -> None:
+    label, group, part = two_sides()
+    plan = SplitPlan(method="inter_patient", train_on="all", group=False)
+    (fold,) = make_folds(label, group, part, plan, 0)
+    assert np.array_equal(np.sort(np.concatenate([fold.train, fold.val])), np.flatnonzero(part == TRAIN))
+    assert np.array_equal(fold.test, np.flatnonzero(part == TEST))
+    assert not set(group[fold.train]) & set(group[fold.val]), "validation is by patient all the same"
+
+
+def test_patients_of_one_series_each_are_no_patients() -> None:
+    label, plan = toy_labels(), SplitPlan(folds=3)
+    assert same(make_folds(label, np.arange(120) * 3, None, plan, 0), make_folds(label, None, None, plan, 0))
+
+
+def test_group_kfold_is_kfold_by_patient() -> None:
+    label, group, _ = two_sides()
+    plan = SplitPlan(method="group_kfold", folds=3)
+    folds = make_folds(label, group, None, plan, 0)
+    assert same(folds, make_folds(label, group, None, replace(plan, method="kfold"), 0))
+
+
+@pytest.mark.parametrize(
+    ("method", "known", "sentence"),
+    [
+        ("group_kfold", (), "group_kfold needs patients.*use split=kfold.*dataset=mitbih.*origin=physionet"),
+        ("inter_patient", (), "inter_patient needs patients.*dataset=mitbih.*origin=physionet"),
+        ("inter_patient", ("part",), "inter_patient needs patients, whom this data set does not tell apart"),
+        ("inter_patient", ("group",), "needs a division of the patients by the source, which this data set does not"),
+    ],
+)
+def test_methods_that_need_patients_say_which_data_know_them(
+    method: str, known: tuple[str, ...], sentence: str
+) -> None:
+    label, group, part = two_sides()
+    with pytest.raises(ConfigError, match=sentence):
+        make_folds(
+            label, group if "group" in known else None, part if "part" in known else None, SplitPlan(method=method), 0
+        )
+
+
+@pytest.mark.parametrize(
+    ("plan", "sentence"),
+    [
+        ({"method": "hodout"}, "split.method is 'hodout' but must be one of holdout, kfold"),
+        ({"method": "group_kfold", "group": False}, "split.group=false mixes patients.*use split=kfold"),
+        ({"method": "group_kfold", "folds": 1}, "split.folds is 1 but group_kfold needs at least 2"),
+        (
+            {"method": "official", "abnormal": "test"},
+            "split.abnormal=test would change the test part that split=official",
+        ),
+        ({"method": "inter_patient", "abnormal": "test"}, "would change the test part that split=inter_patient"),
+    ],
+)
+def test_plans_that_contradict_themselves_are_refused(plan: dict[str, Any], sentence: str) -> None:
+    label, group, part = two_sides()
+    with pytest.raises(ConfigError, match=sentence):
+        make_folds(label, group, part, SplitPlan(**plan), 0)
+
+
 def test_official_split_needs_one() -> None:
     with pytest.raises(ConfigError, match="no official split; use split=kfold"):
         make_folds(toy_labels(), None, None, SplitPlan(method="official"), 0)
@@ -215,6 +311,7 @@ def test_official_split_needs_one() -> None:
         ([0, 0, 0] + [1] * 40, None, {"folds": 5, "test": "rotate"}, "3 normal series cannot fill 5 folds"),
         ([0] * 6 + [1] * 60, None, {"folds": 6}, "normal series cannot fill 6 folds; lower split.folds"),
         ([0] * 40 + [1] * 20, [1, 2, 3] * 20, {"folds": 4, "test": "rotate"}, "3 patients cannot fill 4 folds"),
+        ([0] * 60, [1, 2] * 30, {"method": "holdout"}, "2 patients cannot be divided into a part of about 12 series"),
         ([0] * 40 + [1], None, {"method": "holdout"}, "A class with 1 series"),
         ([0] * 40, None, {"method": "holdout", "test_size": 40}, "40 series cannot be cut from 40"),
         ([0] * 40, None, {"method": "holdout", "val_size": 0.0}, r"0 series cannot be cut.*split\.val_size"),
@@ -244,3 +341,30 @@ def test_fold_refuses_overlap_range_and_emptiness() -> None:
         Fold(0, one, np.asarray([-1]), three).check(3)
     with pytest.raises(DataError, match="empty val part"):
         Fold(0, one, two[:0], three).check(3)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["split=official", "split.abnormal=test"],
+        ["split=inter_patient", "split.abnormal=test"],
+        ["split=group_kfold", "split.group=false"],
+        ["split=group_kfold", "split.folds=1"],
+        ["split=group_kfold", "split.only=[5]"],
+        ["split=inter_patient", "split.only=[1]"],
+        ["split=from_file"],
+    ],
+    ids=" ".join,
+)
+def test_contradictions_are_refused_before_there_are_data(overrides: list[str]) -> None:
+    from ecgan.config import compose
+
+    with pytest.raises(ConfigError, match="split"):
+        compose(overrides)
+
+
+def test_the_section_is_the_plan() -> None:
+    from ecgan.config import compose, plan_of
+
+    plan = plan_of(compose(["split=inter_patient", "split.group=false", "split.val_size=0.3"]))
+    assert (plan.method, plan.group, plan.val_size, plan.path) == ("inter_patient", False, 0.3, None)

@@ -27,6 +27,7 @@ DATASET = {
     "counts": {"normal": 1200, "<b>odd</b>": 34},
     "groups_known": False,
     "groups_kept_apart": False,
+    "grouping": "patient",
 }
 
 
@@ -154,6 +155,10 @@ def facts(**changes: Any) -> dict[str, Any]:
         ({}, "patients are not told apart: training and test may share some"),
         ({"groups_known": True}, "patients are known but mixed between training and test, as asked for"),
         ({"groups_known": True, "groups_kept_apart": True}, "no patient is in two parts"),
+        (
+            {"groups_known": True, "groups_kept_apart": True, "grouping": "trial"},
+            "no trial is in two parts; patients are not told apart",
+        ),
     ],
 )
 def test_every_report_says_whether_patients_straddle(run: Path, changes: dict[str, bool], sentence: str) -> None:
@@ -218,6 +223,45 @@ def test_a_note_on_the_data_is_in_every_report(run: Path) -> None:
     report.write(run)
     assert "class 3 was taken as normal" in shown(run)
     assert "<li>class 3 was taken as normal</li>" in (run / "report.html").read_text(encoding="utf-8")
+
+
+PROTOCOL = {
+    "description": "DS1 / DS2, by patient; trained on normal series only",
+    "groups_known": True,
+    "groups_kept_apart": True,
+    "grouping": "patient",
+    "left_out": {"of the training side, from 1 patient (201) who is also tested": 2000},
+}
+
+
+def test_every_report_says_how_the_data_were_divided_and_what_was_left_out(run: Path) -> None:
+    write_json(run / "run.json", facts(note="a subset", dropped={"more than 20 % missing": 3}) | {"protocol": PROTOCOL})
+    summary = report.write(run)
+    written = json.loads((run / "summary.json").read_text(encoding="utf-8"))
+    about = {
+        "dataset": "toy",
+        "note": "a subset",
+        "series": DATASET["counts"],
+        "dropped": {"more than 20 % missing": 3},
+    }
+    assert written.pop("protocol") == about | PROTOCOL
+    assert set(written) == set(summary) == {"-", "knn", "autoencoder"}
+    for text in (" ".join(shown(run).split()), (run / "report.html").read_text(encoding="utf-8")):
+        for words in (
+            "a subset",
+            "left out of the data: 3 more than 20 % missing",
+            "split: DS1 / DS2, by patient; trained on normal series only",
+            "left out of the split: 2,000 of the training side, from 1 patient (201) who is also tested",
+            "no patient is in two parts",
+        ):
+            assert words in text
+
+
+def test_results_of_a_run_that_recorded_no_protocol_can_be_written(run: Path) -> None:
+    report.write(run)
+    assert "split:" not in shown(run)
+    about = json.loads((run / "summary.json").read_text(encoding="utf-8"))["protocol"]
+    assert (about["dataset"], about["groups_known"], about["groups_kept_apart"]) == ("toy", False, False)
 
 
 def test_figures_are_part_of_the_page(run: Path) -> None:

@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ecgan.data.folds import SplitPlan, digest_of, make_folds, read_splits, write_splits
+from ecgan.data.splits.folds import make_folds
+from ecgan.data.splits.splits_file import data_facts, digest_of, read_splits, write_splits
 from ecgan.errors import ConfigError, DataError, RunError
+from ecgan.splitplan import SplitPlan
 from ecgan.types import Fold, IntArray
 
 FACTS = {"groups_known": False}
@@ -35,9 +37,9 @@ def write_toy_splits(path: Path) -> tuple[list[Fold], str]:
 def test_splits_file_round_trip(tmp_path: Path) -> None:
     path = tmp_path / "splits.json"
     folds, sha256 = write_toy_splits(path)
-    again, count = read_splits(path)
+    again, content = read_splits(path)
     assert same(folds, again)
-    assert count == 120
+    assert content["n_series"] == 120
     plan = SplitPlan(method="from_file", path=str(path))
     assert same(folds, make_folds(toy_labels(), None, None, plan, 77)), "the seed has no say"
     content = json.loads(path.read_text())
@@ -74,6 +76,55 @@ def test_from_file_needs_the_file_and_the_same_data(tmp_path: Path) -> None:
     write_toy_splits(path)
     with pytest.raises(DataError, match="made for 120 series but the data set has 119"):
         make_folds(toy_labels()[1:], None, None, plan, 0)
+
+
+def test_file_made_for_other_data_of_the_same_size_is_refused(tmp_path: Path) -> None:
+    label, group, path = toy_labels(), np.arange(120) // 5, tmp_path / "splits.json"
+    plan = SplitPlan(method="from_file", path=str(path), train_on="all")
+    folds = make_folds(label, group, None, SplitPlan(folds=3, train_on="all"), 0)
+    write_splits(path, folds, data_facts(label, group), {})
+    assert same(folds, make_folds(label.astype(np.int32), group.astype(np.int32), None, plan, 0))
+    with pytest.raises(DataError, match="with other labels, so that its indices name other series; use the data set"):
+        make_folds(label[::-1], group, None, plan, 0)
+    for other in (group + 1, None):
+        with pytest.raises(DataError, match="with other patients"):
+            make_folds(label, other, None, plan, 0)
+
+
+def test_file_made_before_patients_were_known_still_serves(tmp_path: Path) -> None:
+    label, group, path = toy_labels(), np.arange(120) // 5, tmp_path / "splits.json"
+    folds = make_folds(label, group, None, SplitPlan(folds=3), 0)
+    for facts in (data_facts(label, None), {"n_series": 120, **FACTS}):
+        write_splits(path, folds, facts, {})
+        assert same(folds, make_folds(label, group, None, SplitPlan(method="from_file", path=str(path)), 0))
+
+
+def test_bundled_division_is_found_by_its_name() -> None:
+    label = np.zeros(5000, np.int64)
+    plan = SplitPlan(method="from_file", path="ecg5000_tutorial_splits.json")
+    (fold,) = make_folds(label, None, None, plan, 0)
+    assert (len(fold.train), len(fold.val), len(fold.test)) == (2481, 293, 2226)
+
+
+def test_file_is_plain_json_and_may_be_written_in_any_style(tmp_path: Path) -> None:
+    path = tmp_path / "splits.json"
+    protocol = {"note": "classes [1, 2] of {3}", "only": [2], "path": None}
+    folds = [Fold(k, *(np.arange(200_000)[part::3] for part in range(3))) for k in range(2)]
+    write_splits(path, folds, {"n_series": 200_000, **FACTS}, protocol)
+    content = json.loads(path.read_text())
+    assert content["protocol"] == protocol
+    assert content["folds"][1]["val"] == list(range(1, 200_000, 3))
+    assert len(path.read_bytes().splitlines()) == 1
+    for indent in (None, 1):
+        path.write_text(json.dumps(content, indent=indent))
+        assert same(folds, read_splits(path)[0])
+
+
+def test_empty_parts_survive(tmp_path: Path) -> None:
+    path, nobody = tmp_path / "splits.json", np.empty(0, np.int64)
+    write_splits(path, [Fold(0, np.asarray([4]), nobody, nobody)], {"n_series": 5, **FACTS}, {})
+    (fold,) = read_splits(path)[0]
+    assert (fold.train.tolist(), fold.val.size, fold.test.size) == ([4], 0, 0)
 
 
 def test_file_with_abnormal_training_series_is_refused_under_train_on_normal(tmp_path: Path) -> None:

@@ -114,7 +114,9 @@ def second_start(rounds: int) -> None:
     from ecgan.data.store import verify
 
     with tempfile.TemporaryDirectory() as folder:
-        cfg = compose(["dataset=sine", f"dataset.n_series={SERIES}", f"dataset.seq_len={BEFORE}", f"paths.data={folder}"])
+        cfg = compose(
+            ["dataset=sine", f"dataset.n_series={SERIES}", f"dataset.seq_len={BEFORE}", f"paths.data={folder}"]
+        )
 
         def start() -> None:
             store = assembly.open_data(cfg)

@@ -86,7 +86,7 @@ def main() -> None:
             row = measure(size, given.batch, Path(folder))
         if not number:
             print(" | ".join(row))
-        print(" | ".join(f"{value:,.0f}" if value >= 100 else f"{value:,.1f}" for value in row.values()), flush=True)  # noqa: PLR2004
+        print(" | ".join(f"{value:,.0f}" if value >= 100 else f"{value:,.1f}" for value in row.values()), flush=True)
 
 
 if __name__ == "__main__":

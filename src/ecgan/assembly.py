@@ -7,7 +7,6 @@ import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +17,10 @@ from omegaconf import DictConfig
 from pytorch_lightning.loggers import CSVLogger
 
 from ecgan.checks import check_folder
-from ecgan.config import build, plain
+from ecgan.config import build, plain, plan_of
 from ecgan.data.datamodule import DataModule
-from ecgan.data.download import checksums, fetch
-from ecgan.data.folds import SplitPlan, make_folds
+from ecgan.data.fetch.download import checksums, fetch
+from ecgan.data.splits.folds import make_folds
 from ecgan.data.store import Store, prepare
 from ecgan.detect.callback import DetectionCallback
 from ecgan.detect.detector import Detector
@@ -49,6 +48,7 @@ def open_data(cfg: DictConfig) -> Store:
         "name": source.name,
         "source": plain(cfg.dataset),
         "version": source.version,
+        "classes": list(source.classes),  # in order, which the digest of the settings does not see
         "raw": checksums(source, raw, data / source.folder / "checksums.json"),
         # their order matters; a step that works differently from before has another version
         "preprocess": [
@@ -77,9 +77,7 @@ def about_store(store: Store) -> list[str]:
 
 def folds_of(cfg: DictConfig, store: Store) -> list[Fold]:
     """Make the folds that the config asks for."""
-    names = {field.name for field in fields(SplitPlan)}
-    plan = SplitPlan(**{name: value for name, value in plain(cfg.split).items() if name in names})
-    return make_folds(store.label, store.group, store.part, plan, cfg.split.seed)
+    return make_folds(store.label, store.group, store.part, plan_of(cfg), cfg.split.seed)
 
 
 def chosen_folds(folds: Sequence[Fold], only: Sequence[int] | None) -> list[Fold]:

@@ -14,7 +14,7 @@ from ecgan.plugins import files_of
 from ecgan.types import Card, Source
 from ecgan.usage import conf_dir
 
-COLUMNS = ("series", "length", "channels", "classes", "patients", "license", "MB", "account")
+COLUMNS = ("series", "channels x length", "classes", "patients", "license", "MB", "account")
 
 
 def sources() -> dict[str, Source]:
@@ -29,16 +29,16 @@ def sources() -> dict[str, Source]:
 
 def table() -> Table:
     """One row per data set."""
-    shown = Table("dataset=", *COLUMNS, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    shown = Table("dataset=", *COLUMNS, box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
     for column in shown.columns:
-        column.no_wrap = column.header != "license"
+        column.no_wrap = column.header not in ("license", "channels x length")
     for name, source in sources().items():
         card = source.card
-        numbers = (card.series, card.length, card.channels)
-        counts = ("varies" if number is None else f"{number:,}" for number in numbers)
+        series, channels, length = map(_number, (card.series, card.channels, card.length))
         patients = "known" if card.patients else "unknown"
         account = "needed" if card.account else "no"
-        shown.add_row(name, *counts, str(len(source.classes) or "varies"), patients, card.license, _download(card), account)
+        classes = str(len(source.classes) or "varies")
+        shown.add_row(name, series, f"{channels} x {length}", classes, patients, card.license, _download(card), account)
     return shown
 
 
@@ -49,6 +49,10 @@ def titles() -> list[str]:
         classes = f" ({', '.join(source.classes)})" if source.classes else ""
         lines.append(f"{name}: {source.card.title}{classes}")
     return lines
+
+
+def _number(value: int | None) -> str:
+    return "varies" if value is None else f"{value:,}"
 
 
 def _download(card: Card) -> str:

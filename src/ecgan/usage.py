@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import fill
 
+WIDTH = 118
 GROUPS = (
     "dataset",
     "model",
@@ -35,7 +37,8 @@ def options(group: str) -> list[str]:
 
 
 def _groups() -> str:
-    return "\n".join(f"  {group:<11} {', '.join(options(group))}" for group in GROUPS if options(group))
+    lines = (f"  {group:<11} {', '.join(options(group))}" for group in GROUPS if options(group))
+    return "\n".join(fill(line, WIDTH, subsequent_indent=" " * 14) for line in lines)
 
 
 def _train() -> str:

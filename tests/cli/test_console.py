@@ -152,7 +152,7 @@ def test_groups_of_the_command_line_replace_sections_of_a_runs_config(command: C
 
 def test_preprocess_prints_what_it_stored(command: Command) -> None:
     first = command("preprocess", *SINE).worked()
-    assert "200 series of shape (1, 32) (normal 160, noise 20, superimposed 20)" in first
+    assert "200 series of sine, 1 x 32 samples, no sampling rate (normal 160, noise 20, superimposed 20)" in first
     store = Path(first.rpartition("Store: ")[2].strip())
     before = (store / "data.npy").stat().st_mtime_ns
     assert command("preprocess", *SINE).worked() == first
@@ -162,7 +162,7 @@ def test_preprocess_prints_what_it_stored(command: Command) -> None:
 def test_two_preprocessings_coexist(command: Command) -> None:
     command("preprocess", *SINE).worked()
     out = command("preprocess", *SINE, "preprocess=interpolate", "preprocess.length=20").worked()
-    assert "200 series of shape (1, 20)" in out
+    assert "200 series of sine, 1 x 20 samples" in out
     assert len(list((command.folder / "data" / "sine" / "processed").glob("*/manifest.json"))) == 2
 
 

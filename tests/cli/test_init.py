@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from omegaconf import OmegaConf
 
 from commands import TINY, Command, left_in, only_run
 from ecgan.config import compose
@@ -35,8 +36,6 @@ def test_the_file_is_complete_and_composes_to_the_same(command: Command, dataset
 
 
 def keys_of(cfg: Any) -> set[str]:
-    from omegaconf import OmegaConf
-
     return keys(OmegaConf.to_container(cfg))
 
 
@@ -84,6 +83,25 @@ def test_a_group_on_the_command_line_replaces_the_files_section(command: Command
     other = ["trainer=smoke", "detector=[pca]", "dataset=ecg5000", "split=holdout", "threshold=youden"]
     names = ["tracker.entity=me", "tracker.project=beats", "tracker.experiment=first"]
     assert compose([f"model={model}", *other], file) == compose([f"model={model}", *other, *names])
+
+
+def test_steps_of_the_command_line_or_of_the_file_come_in_their_order(command: Command) -> None:
+    command("init", "me", "beats", "first", "-d", "sine").worked()
+    file = Path("config.yml")
+    chosen = compose(["preprocess=[lttb,clean]", "preprocess.length=20", "preprocess.workers=1"], file).preprocess
+    assert (list(chosen.steps), chosen.steps.lttb.length, chosen.workers) == (["lttb", "clean"], 20, 1)
+    text = file.read_text(encoding="utf-8")
+    assert text.count("  steps: {}") == text.count("  - _self_") == 1
+    file.write_text(
+        text.replace("  - _self_", "  - override preprocess: [impute, lttb]\n  - _self_").replace("  steps: {}", ""),
+        encoding="utf-8",
+    )
+    assert list(compose(file=file).preprocess.steps) == ["impute", "lttb"]
+    complete = Path("complete.yaml")  # as a run saves it, without a list of defaults
+    OmegaConf.save(compose(["preprocess=[window,interpolate,clean]", "preprocess.length=30"], file), complete)
+    assert list(compose(file=complete).preprocess.steps) == ["window", "interpolate", "clean"]
+    again = compose(["preprocess=lttb"], complete).preprocess
+    assert (list(again.steps), again.steps.lttb.length) == (["lttb"], 128), "the section is replaced as a whole"
 
 
 def test_an_experiment_and_a_file_do_not_mix(command: Command) -> None:

@@ -15,6 +15,7 @@ import yaml
 from omegaconf import OmegaConf
 
 import ecgan.data.sources
+import ecgan.data.transforms
 import ecgan.detect
 import ecgan.models
 import ecgan.preprocess
@@ -55,8 +56,9 @@ def test_every_file_composes(file: Path) -> None:
     needed = NEEDED.get(f"{group}/{name}", {})
     cfg = compose([f"{group}={name}", *(f"{group}.{key}={value}" for key, value in needed.items())])
     own = yaml.safe_load((conf_dir() / file).read_text(encoding="utf-8"))
+    root = yaml.safe_load((conf_dir() / "train.yaml").read_text(encoding="utf-8")).get(group, {})
     if group != "experiment":
-        assert OmegaConf.to_container(cfg[group]) == own | needed
+        assert OmegaConf.to_container(cfg[group]) == root | own | needed
 
 
 @pytest.mark.parametrize(("dataset", "model"), product(options("dataset"), options("model")))
@@ -99,13 +101,37 @@ def test_every_setting_of_a_class_stands_in_its_file(file: Path) -> None:
 
 @pytest.mark.parametrize(
     ("group", "schema"),
-    [("split", SplitConfig), ("trainer", TrainerConfig), ("tracker", TrackerConfig), ("preprocess", PreprocessConfig)],
+    [("split", SplitConfig), ("trainer", TrainerConfig), ("tracker", TrackerConfig)],
 )
 def test_every_field_of_the_framework_stands_in_each_file_of_its_group(group: str, schema: type) -> None:
     names = {field.name for field in fields(schema)}
     for name in options(group):
         content = yaml.safe_load((conf_dir() / group / f"{name}.yaml").read_text(encoding="utf-8"))
         assert set(content) == names, name
+
+
+def test_files_of_steps_hold_one_step_of_their_own_name_so_that_several_compose() -> None:
+    for name in options("preprocess"):
+        content = yaml.safe_load((conf_dir() / "preprocess" / f"{name}.yaml").read_text(encoding="utf-8"))
+        assert list(content) == ["steps"], "what all steps share stands in train.yaml, or the last file would win"
+        assert list(content["steps"]) == ([] if name == "none" else [name])
+    root = yaml.safe_load((conf_dir() / "train.yaml").read_text(encoding="utf-8"))["preprocess"]
+    assert {*root, "steps"} == {field.name for field in fields(PreprocessConfig)}
+    assert PreprocessConfig(**root) == PreprocessConfig(), "a file without a defaults list gets the schema's values"
+
+
+@pytest.mark.parametrize("names", [["clean", "impute", "lttb"], ["lttb", "interpolate", "clean"], ["interpolate"], []])
+def test_steps_come_in_the_order_given(names: list[str]) -> None:
+    cfg = compose([f"preprocess=[{','.join(names)}]", "preprocess.length=99"])
+    assert list(cfg.preprocess.steps) == names
+    lengths = {node.length for name, node in cfg.preprocess.steps.items() if name in ("lttb", "interpolate")}
+    assert lengths <= {99}
+
+
+def test_one_step_needs_no_brackets_and_none_is_no_step() -> None:
+    assert list(compose(["preprocess=lttb"]).preprocess.steps) == ["lttb"]
+    assert list(compose(["preprocess=[none,clean]"]).preprocess.steps) == ["clean"]
+    assert list(compose(["preprocess=none"]).preprocess.steps) == []
 
 
 def classes(package: object, fits: Callable[[type], bool]) -> set[str]:
@@ -154,8 +180,8 @@ def targets(group: str) -> set[str]:
         ("model", ecgan.models, trains),
         ("detector", ecgan.detect, has("score", "load_state")),
         ("threshold", ecgan.detect, lambda cls: has("choose")(cls) and cls.__module__.endswith(".thresholds")),
-        ("dataset", ecgan.data.sources, has("read")),
-        ("transform", ecgan.data, has("fit", "state")),
+        ("dataset", ecgan.data.sources, has("read", "card")),
+        ("transform", ecgan.data.transforms, has("fit", "state")),
         ("preprocess", ecgan.preprocess, has("__call__")),
     ],
 )

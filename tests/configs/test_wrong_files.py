@@ -41,7 +41,10 @@ def stored(folder: Path) -> list[str]:
 
 def test_a_clean_file_is_the_control(command: Command) -> None:
     write_ucr(command.folder, rows(30), rows(30))
-    assert "60 series of shape (1, 16) (label 1 40, label 2 20)" in command("preprocess", *UCR).worked()
+    assert (
+        "60 series of toy, 1 x 16 samples, no sampling rate (label 1 40, label 2 20)"
+        in command("preprocess", *UCR).worked()
+    )
     assert len(stored(command.folder)) == 5
 
 
@@ -98,7 +101,7 @@ def test_a_truncated_archive(command: Command) -> None:
 
 
 def test_the_bundled_file_is_checked(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ecgan.data import download
+    from ecgan.data.fetch import download
 
     original = Path(str(download.package_files("ecgan"))) / "data" / "bundled" / "ecg5000.npz"
     folder = command.folder / "package"
@@ -110,13 +113,15 @@ def test_the_bundled_file_is_checked(command: Command, monkeypatch: pytest.Monke
 
 
 def test_no_network(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    import pooch
     import requests
+
+    from ecgan.data.fetch import transfer
 
     def offline(*_: Any, **__: Any) -> None:
         raise requests.ConnectionError("no route")
 
-    monkeypatch.setattr(pooch, "retrieve", offline)
+    monkeypatch.setattr(requests.Session, "get", offline)
+    monkeypatch.setattr(transfer, "BACKOFF_S", 0.0)
     command("preprocess", *UCR[:2]).refused(1, "Cannot download", "Toy.zip", "paths.mirror")
     assert stored(command.folder) == []
 

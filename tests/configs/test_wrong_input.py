@@ -46,7 +46,7 @@ WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "no fold": (("split.folds=1",), ("split.folds is 1", "at least 2", "split=holdout")),
     "fold that does not exist": (("split.only=[2]",), ("split.only is [2]", "0 to 1")),
     "unknown precision": (("trainer.precision=33",), ("trainer.precision is '33'", "32-true")),
-    "class in another's place": (("model._target_=ecgan.data.transform.MinMax",), ("MinMax", "not a model")),
+    "class in another's place": (("model._target_=ecgan.data.transforms.scaling.MinMax",), ("MinMax", "not a model")),
     "detector without scorer": (("+detector.mine.k=3",), ("detector.mine", "a scorer and a threshold")),
     "section without class": (("model=null",), ("name of one of its files",)),
     "two models in one run": (("model=autoencoder,beatgan",), ("model takes one name", "-m")),
@@ -160,17 +160,17 @@ def test_an_unwritable_data_directory(command: Command) -> None:
 def full_after(bytes_left: int, write: Callable[..., Any]) -> Callable[..., Any]:
     """A method that writes as long as there is room on a pretended disk."""
 
-    def writing(self: Any, values: Any) -> None:
+    def writing(self: Any, values: Any, place: str) -> None:
         if values.nbytes > bytes_left:
-            write(self, values[: len(values) // 2])
+            write(self, values[: len(values) // 2], place)
             raise OSError(errno.ENOSPC, "No space left on device")
-        write(self, values)
+        write(self, values, place)
 
     return writing
 
 
 def test_a_full_disk_while_the_store_is_written(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ecgan.data.store import _ArrayWriter
+    from ecgan.data.building import _ArrayWriter
 
     with monkeypatch.context() as patch:
         patch.setattr(_ArrayWriter, "append", full_after(10_000, _ArrayWriter.append))
@@ -180,7 +180,7 @@ def test_a_full_disk_while_the_store_is_written(command: Command, monkeypatch: p
         "data/sine",
         "data/sine/processed",
     ]
-    assert "200 series of shape (1, 32)" in command("preprocess", *SINE).worked()
+    assert "200 series of sine, 1 x 32 samples" in command("preprocess", *SINE).worked()
 
 
 def test_a_full_disk_while_the_run_is_written(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:

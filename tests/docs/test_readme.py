@@ -243,7 +243,7 @@ def test_examples_for_contributors_work_together(examples: str, tmp_path: Path) 
     import numpy as np
 
     from ecgan.config import compose
-    from ecgan.data.folds import read_splits
+    from ecgan.data.splits.splits_file import read_splits
     from ecgan.evaluate.predictions import read_predictions
     from ecgan.experiment import redetect, reproduced, run
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ecgan.data.folds import digest_of, read_splits, write_splits
+from ecgan.data.splits.splits_file import digest_of, read_splits, write_splits
 from ecgan.errors import ConfigError, EcganError, RunError
 from ecgan.evaluate.predictions import read_predictions
 from ecgan.experiment import redetect, reproduced
@@ -168,7 +168,7 @@ def test_changed_splits_are_refused(copy: Path) -> None:
 
 
 def test_a_changed_transform_is_refused(copy: Path) -> None:
-    write_json(copy / "fold_1" / "transform.json", {"transform": "ecgan.data.transform.Identity"})
+    write_json(copy / "fold_1" / "transform.json", {"transform": "ecgan.data.transforms.scaling.Identity"})
     refused(copy, "is not what the training part gives")
 
 

@@ -29,6 +29,8 @@ SPLITS = {
     "from_file": ("split=from_file", "split.path=splits.json"),
 }
 FIXED = ("threshold.value=0.3", "threshold.supervision=normal_only")
+BY_PATIENT = {"split=group_kfold", "split=inter_patient"}
+"""No patients are known here; ``tests/unit/test_protocol.py`` runs these."""
 BLIND = ("quantile", "mean_std", "fixed")
 
 
@@ -46,8 +48,9 @@ def cases() -> list[Case]:
     """Each model on each data set; the other choices take turns."""
     transforms, thresholds = options("transform"), options("threshold")
     turns = {"sine": ["kfold", "rotated", "from_file"], "ucr": ["official", "holdout", "anomalies_test"]}
-    found = []
-    for number, (model, data) in enumerate(product(options("model"), DATA)):
+    found, pairs = [], list(product(options("model"), DATA))
+    for number in range(max(len(pairs), len(transforms))):
+        model, data = pairs[number % len(pairs)]
         split = turns[data][number // 2 % 3]
         threshold = thresholds[number % len(thresholds)]
         if split == "anomalies_test" and threshold not in BLIND:
@@ -62,7 +65,7 @@ def test_the_cases_cover_every_choice() -> None:
     assert {case.transform for case in chosen} == set(options("transform"))
     assert {case.threshold for case in chosen} == set(options("threshold"))
     used = {setting for case in chosen for setting in SPLITS[case.split]}
-    assert {f"split={name}" for name in options("split")} <= used
+    assert {f"split={name}" for name in options("split")} <= used | BY_PATIENT
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ecgan.assembly import quiet
 from ecgan.data.datamodule import DataModule
 from ecgan.data.store import Store
-from ecgan.data.transform import Identity
+from ecgan.data.transforms.scaling import Identity
 from ecgan.detect.callback import STATE, DetectionCallback
 from ecgan.detect.detector import Detector, Threshold
 from ecgan.detect.lstm_autoencoder import LSTMAutoencoderScorer

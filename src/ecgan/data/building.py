@@ -46,7 +46,7 @@ def build_store(
             if not len(piece.done.y):
                 continue
             kind = kind or _kind(piece.done)
-            place = f"{source.name}, {name}" if isinstance(name, str) else source.name
+            place = _place(source, name)
             columns = _columns(piece.done, kind, place, kept.total())
             kept.update(columns["label"].tolist())
             for column, values in columns.items():
@@ -59,8 +59,9 @@ def build_store(
     counts = {name: kept[i] for i, name in enumerate(source.classes)}
     known = {name: read[i] for i, name in enumerate(source.classes)} | {"records": len(names)}
     subset = describe_subset(source.expected, known)
+    notes = [getattr(step, "note", "") for step in steps]  # such as that there is no sampling rate any more
     manifest = dict(facts) | {
-        "note": "; ".join(text for text in (subset, source.note) if text),
+        "note": "; ".join(text for text in (subset, source.note, *notes) if text),
         "classes": list(source.classes),
         "counts": counts,
         "dropped": dict(sorted(dropped.items())),
@@ -68,9 +69,16 @@ def build_store(
         "unit": kind["unit"],
         "fs_hz": kind["fs_hz"],
         "groups_known": "group" in arrays,
+        "grouping": source.grouping if "group" in arrays else "",
         "arrays": arrays,
     }
     write_json(into / "manifest.json", manifest)
+
+
+def _place(source: Source, piece: Any) -> str:
+    """What to call a piece in an error: pieces are names, or tuples that begin with one."""
+    first = piece[0] if isinstance(piece, tuple) and piece else piece
+    return f"{source.name}, {first}" if isinstance(first, str) else source.name
 
 
 def describe_subset(expected: Mapping[str, int], found: Mapping[str, int]) -> str:
@@ -156,7 +164,12 @@ def _kind(chunk: Recordings) -> dict[str, Any]:
 
 def _checked_series(chunk: Recordings, place: str, before: int) -> FloatArray:
     if isinstance(chunk.x, list):
-        lengths = {series.shape[-1] for series in chunk.x}
+        channels, lengths = ({np.shape(series)[axis] for series in chunk.x} for axis in (0, -1))
+        if len(channels) > 1:
+            raise DataError(
+                f"{place} has series of {min(channels)} to {max(channels)} channels; keep those that all of them have, "
+                "with preprocess=channels or the leads of the data set."
+            )
         if len(lengths) > 1:
             raise DataError(
                 f"{place} has series of different lengths ({min(lengths)} to {max(lengths)} samples); "

@@ -15,6 +15,7 @@ import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig
 from pytorch_lightning.loggers import CSVLogger
+from rich.console import Console
 
 from ecgan.checks import check_folder
 from ecgan.config import build, plain, plan_of
@@ -101,7 +102,12 @@ def data_module(cfg: DictConfig, store: Store, fold: Fold, seed: int) -> DataMod
 
 
 def detection(
-    cfg: DictConfig, data: DataModule, directory: Path, seed: int, fitted: dict[str, Path] | None = None
+    cfg: DictConfig,
+    data: DataModule,
+    directory: Path,
+    seed: int,
+    fitted: dict[str, Path] | None = None,
+    console: Console | None = None,
 ) -> DetectionCallback:
     """The detectors of the config as one callback.
 
@@ -111,11 +117,13 @@ def detection(
         directory: where each detector gets a folder.
         seed: of the scorers.
         fitted: saved states of scorers, by detector.
+        console: where to say what is being fitted.
     """
     detectors = [
         Detector(name, build(node.scorer), build(node.threshold)) for name, node in (cfg.detector or {}).items()
     ]
-    return DetectionCallback(detectors, data.training_normals(), data.store.group, directory, seed, fitted or {})
+    train, group = data.training_normals(), data.store.group
+    return DetectionCallback(detectors, train, group, directory, seed, fitted or {}, console)
 
 
 def trainer(cfg: DictConfig, directory: Path, callbacks: list[pl.Callback], record: bool) -> pl.Trainer:

@@ -105,7 +105,11 @@ def run_fold(
     best = ModelCheckpoint(directory / "checkpoints", "best", model.monitor, enable_version_counter=False)
     # save_last=True would write the last one only when it is the best
     last = ModelCheckpoint(directory / "checkpoints", "last", enable_version_counter=False)
-    callbacks: list[pl.Callback] = [best, last, assembly.detection(cfg, data, directory / "detection", seed)]
+    callbacks: list[pl.Callback] = [
+        best,
+        last,
+        assembly.detection(cfg, data, directory / "detection", seed, None, console),
+    ]
     if cfg.trainer.patience is not None:
         callbacks.append(EarlyStopping(model.monitor, patience=cfg.trainer.patience))
     if cfg.trainer.progress_bar:

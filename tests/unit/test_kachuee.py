@@ -225,7 +225,7 @@ def test_ptb_is_rebuilt_by_the_procedure(tmp_path: Path) -> None:
     assert lengths == [83, 3], "1.2 x 80 samples hold the next peak of the first beat, and none of the second"
     assert "windows of 5 s without two R peaks" in infarction.dropped
     assert sum(other.dropped.values()) == 1
-    assert source.note == "rebuilt from raw PTB Diagnostic by the published procedure, not the Kaggle files"
+    assert source.note == "rebuilt from raw PTB Diagnostic, not read from the Kaggle files"
 
 
 @pytest.mark.parametrize("cls", SOURCES)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
+from rich.console import Console
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
@@ -33,6 +34,7 @@ class DetectionCallback(Callback):
         directory: where ``<detector>/threshold.json`` and the other files go.
         seed: of the scorers' random numbers; each scorer has its own stream, so their order does not matter.
         fitted: folders of an earlier run whose fitted scorers are taken over, by detector.
+        console: where to say what is being fitted; fitting may take longer than the training.
     """
 
     def __init__(
@@ -43,9 +45,11 @@ class DetectionCallback(Callback):
         directory: Path,
         seed: int,
         fitted: dict[str, Path] | None = None,
+        console: Console | None = None,
     ) -> None:
         self.detectors, self.train, self.group = detectors, train, group
         self.directory, self.seed, self.fitted = directory, seed, fitted or {}
+        self.console = console or Console(quiet=True)
         self._scores: dict[str, list[torch.Tensor]] = {}
         self._labels: list[torch.Tensor] = []
         self._indices: list[torch.Tensor] = []
@@ -60,7 +64,8 @@ class DetectionCallback(Callback):
         if trainer.state.fn != "validate":
             return
         for detector in self.detectors:
-            self._fit(detector, pl_module)
+            with self.console.status(f"fitting {detector.name}"):
+                self._fit(detector, pl_module)
         self._reset()
 
     def on_validation_batch_end(

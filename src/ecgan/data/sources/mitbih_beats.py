@@ -61,7 +61,7 @@ class MITBIHBeats(KachueeBeats):
     kaggle_note = "patients are not known, and Kaggle's training and test file share patients"
     kaggle_partition = "Kaggle's training and test file"
     rebuilt_from = "mitbih"
-    rebuilt_note = "rebuilt from raw MIT-BIH by the published procedure, not the Kaggle files"
+    rebuilt_note = "rebuilt from raw MIT-BIH, not read from the Kaggle files"
     rebuilt_partition = PARTITION
     rebuilt_expected = rows_per_class(csv, classes)
 

@@ -57,7 +57,7 @@ class PTBBeats(KachueeBeats):
     fs_hz = 1000 / STRIDE
     kaggle_note = "patients are not known, so beats of a patient may be in training and test part"
     rebuilt_from = "ptb"
-    rebuilt_note = "rebuilt from raw PTB Diagnostic by the published procedure, not the Kaggle files"
+    rebuilt_note = "rebuilt from raw PTB Diagnostic, not read from the Kaggle files"
     rebuilt_expected = PTB.expected
 
     def __init__(self, origin: str = "auto") -> None:

@@ -15,10 +15,11 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from ecgan.data.sources.ecg5000 import ECG5000
-from ecgan.data.splits.splits_file import write_splits
+from ecgan.data.splits.splits_file import data_facts, write_splits
 from ecgan.types import Fold
 
 SEED = 42
+DESCRIPTION = "the tutorial's own hold-out; all abnormal series in the test part; trained on normal series only"
 
 
 def main(out: Path) -> None:
@@ -31,8 +32,8 @@ def main(out: Path) -> None:
     val, test = train_test_split(rest, test_size=0.33, random_state=SEED)
     test = np.concatenate([test, np.flatnonzero(label != 0)])
     fold = Fold(0, np.sort(train), np.sort(val), np.sort(test)).check(len(label))
-    facts = {"n_series": len(label), "groups_known": False}
-    write_splits(out, [fold], facts, {"method": "the tutorial's", "seed": SEED})
+    protocol = {"description": DESCRIPTION, "method": "the tutorial's", "seed": SEED}
+    write_splits(out, [fold], data_facts(label, None), protocol)
     print(f"{out}: {len(train)} / {len(val)} / {len(test)}")
 
 

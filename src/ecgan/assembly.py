@@ -16,13 +16,14 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig
 from pytorch_lightning.loggers import CSVLogger
 from rich.console import Console
+from threadpoolctl import threadpool_limits
 
 from ecgan.checks import check_folder
 from ecgan.config import build, plain, plan_of
 from ecgan.data.datamodule import DataModule
 from ecgan.data.fetch.download import checksums, fetch
 from ecgan.data.splits.folds import make_folds
-from ecgan.data.store import Store, prepare
+from ecgan.data.store import FORMAT, Store, prepare
 from ecgan.detect.callback import DetectionCallback
 from ecgan.detect.detector import Detector
 from ecgan.errors import ConfigError
@@ -46,6 +47,7 @@ def open_data(cfg: DictConfig) -> Store:
     raw = fetch(source, data, mirror)
     steps = {name: build(step) for name, step in cfg.preprocess.steps.items()}
     facts = {
+        "format": FORMAT,
         "name": source.name,
         "source": plain(cfg.dataset),
         "version": source.version,
@@ -58,10 +60,15 @@ def open_data(cfg: DictConfig) -> Store:
     }
     facts["hash"] = digest(facts)
     directory = data / source.name / "processed" / facts["hash"][:16]
-    workers = cfg.preprocess.workers or os.cpu_count() or 1
+    workers = cfg.preprocess.workers or _cores()
     store = prepare(source, list(steps.values()), raw, directory, facts, workers)
     log.info("%d series of %s in %s", len(store), source.name, store.directory)
     return store
+
+
+def _cores() -> int:
+    """Cores that this process may use, which are not all where a cluster gives out some."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def about_store(store: Store) -> list[str]:
@@ -167,6 +174,7 @@ def seed_fold(seed: int, number: int, threads: int | None) -> int:
     own = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
     pl.seed_everything(own, verbose=False)
     torch.set_num_threads(threads or DEFAULT_THREADS)  # whatever an earlier run in this process has set
+    threadpool_limits(threads or DEFAULT_THREADS, "blas")  # numpy's sums depend on their number too
     return own
 
 

@@ -177,7 +177,7 @@ def _train_one(cfg: DictConfig) -> None:
     console = Console()
     run(cfg, directory, console, {"overrides": hydra_cfg.overrides.task, "hydra": {"hydra": hydra_cfg}})
     console.print(report.table(directory))
-    console.print(f"Run directory: {directory}", soft_wrap=True)
+    console.print(f"Run directory: {directory}", soft_wrap=True, markup=False)
 
 
 def _preprocess(arguments: list[str]) -> None:
@@ -188,15 +188,15 @@ def _preprocess(arguments: list[str]) -> None:
         from ecgan import catalog
 
         console.print(catalog.table())
-        console.print("\n".join(catalog.titles()), soft_wrap=True, highlight=False)
+        console.print("\n".join(catalog.titles()), soft_wrap=True, highlight=False, markup=False)
         return
     from ecgan.assembly import about_store, open_data
     from ecgan.config import compose
 
     file, overrides = _file_first(arguments)
     store = open_data(compose(overrides, file))
-    console.print("\n".join(about_store(store)), soft_wrap=True, highlight=False)
-    console.print(f"Store: {store.directory}", soft_wrap=True, highlight=False)
+    console.print("\n".join(about_store(store)), soft_wrap=True, highlight=False, markup=False)
+    console.print(f"Store: {store.directory}", soft_wrap=True, highlight=False, markup=False)
 
 
 def _detect(arguments: list[str]) -> None:
@@ -217,8 +217,8 @@ def _detect(arguments: list[str]) -> None:
     if same:
         console.print(f"{sum(same.values())} of {len(same)} predictions equal the run's byte for byte")
         for name in (name for name, equal in same.items() if not equal):
-            console.print(f"  differs: {name}")
-    console.print(f"Results: {out}", soft_wrap=True)
+            console.print(f"  differs: {name}", markup=False)
+    console.print(f"Results: {out}", soft_wrap=True, markup=False)
 
 
 def _file_first(arguments: list[str]) -> tuple[Path | None, list[str]]:

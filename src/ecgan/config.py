@@ -140,6 +140,7 @@ def compose(overrides: Sequence[str] = (), file: Path | None = None) -> DictConf
     import hydra
     from hydra.core.global_hydra import GlobalHydra
 
+    _refuse_repeated(overrides)
     register()
     name = "train" if file is None else register_file(file, overrides)
     GlobalHydra.instance().clear()
@@ -240,6 +241,18 @@ def plan_of(cfg: DictConfig) -> SplitPlan:
     plan = OmegaConf.to_object(cfg.split)
     assert isinstance(plan, SplitPlan)  # noqa: S101 - the schema's section is one
     return plan
+
+
+def _refuse_repeated(overrides: Sequence[str]) -> None:
+    """Refuse a list of choices that names one twice: Hydra would merge them without a word, and a step run once."""
+    for override in overrides:
+        group, _, value = override.partition("=")
+        names = [name.strip() for name in value.strip("[]").split(",")] if value.startswith("[") else []
+        twice = [name for name in names if names.count(name) > 1]
+        if group in ("preprocess", "detector") and twice:
+            raise ConfigError(
+                f"{override} names {twice[0]!r} twice; give the second one a name of its own in a config file."
+            )
 
 
 def _refuse_unknown(cfg: DictConfig) -> None:

@@ -61,7 +61,7 @@ def run(
         folds = assembly.folds_of(cfg, store)
         chosen = assembly.chosen_folds(folds, cfg.split.only)
         division = {name: store.manifest[name] for name in ("partition", "grouping")}
-        protocol = protocol_of(folds, store.group, store.part, plan_of(cfg), **division)
+        protocol = protocol_of(folds, store.label, store.group, store.part, plan_of(cfg), **division)
         facts = data_facts(store.label, store.group)
         sha256 = write_splits(directory / "splits.json", folds, facts, protocol | plain(cfg.split))
         provenance.record(
@@ -74,10 +74,12 @@ def run(
         )
         model, name = plain(cfg.model)[TARGET].rpartition(".")[2], store.manifest["name"]
         console.print(
-            f"{model} on {len(store):,} series of {name}, {len(chosen)} fold(s), in {directory}", soft_wrap=True
+            f"{model} on {len(store):,} series of {name}, {len(chosen)} fold(s), in {directory}",
+            soft_wrap=True,
+            markup=False,
         )
         for line in assembly.about_store(store)[1:]:
-            console.print(line, soft_wrap=True, highlight=False)
+            console.print(line, soft_wrap=True, highlight=False, markup=False)
         for fold in chosen:
             title = f"fold {fold.number} of {len(folds)}" if len(folds) > 1 else "training"
             with assembly.quiet():

@@ -6,14 +6,14 @@ import errno
 import hashlib
 import json
 import math
-import os
+import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from ecgan.errors import RunError
+from ecgan.errors import DataError, RunError
 
 
 @contextmanager
@@ -25,10 +25,10 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         RunError: when the disk is full or the place cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    # not the process's number, which two machines or containers that share a disk may have in common
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _remove(temporary)  # a killed process may have had the same id, as the first one in a container has
         yield temporary
         temporary.replace(path)
     except OSError as error:
@@ -53,6 +53,22 @@ def explain_os_error(error: OSError, path: Path) -> str:
         f"Cannot write {path} ({error.strerror or error}); "
         "choose another folder, for example with paths.outputs=… or paths.data=…."
     )
+
+
+@contextmanager
+def reading(place: Path) -> Iterator[None]:
+    """Turn errors of the system while raw files are read into a sentence that says so.
+
+    Raises:
+        DataError: naming the file, or the place where the error names none.
+    """
+    try:
+        yield
+    except OSError as error:
+        file = error.filename or place
+        raise DataError(
+            f"Cannot read {file} ({error.strerror or error}); check its permissions and its disk."
+        ) from error
 
 
 def write_text(path: Path, text: str) -> None:

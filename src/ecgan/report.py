@@ -192,7 +192,8 @@ def _patients(protocol: dict[str, Any]) -> str:
         return "patients are not told apart: training and test may share some"
     grouping = protocol["grouping"]
     if not protocol["groups_kept_apart"]:
-        return f"{grouping}s are known but mixed between training and test, as asked for"
+        mixed = ", and between ".join(protocol.get("groups_mixed_between", [])) or "two parts"
+        return f"{grouping.removesuffix('s')}s are known but mixed between {mixed}, as asked for"
     apart = f"no {grouping} is in two parts"
     return apart if grouping == "patient" else f"{apart}; patients are not told apart"
 

@@ -35,6 +35,11 @@ class SplitPlan:
         """
         if self.method not in METHODS:
             raise ConfigError(f"split.method is {self.method!r} but must be one of {', '.join(METHODS)}.")
+        for name, size in (("test_size", self.test_size), ("val_size", self.val_size)):
+            if not (0 <= size < 1 or (size >= 1 and float(size).is_integer())):
+                raise ConfigError(
+                    f"split.{name} is {size} but must be a share below 1, or from 1 on a whole number of series."
+                )
         if self.method in CROSS_VALIDATION and self.folds < MIN_FOLDS:
             raise ConfigError(
                 f"split.folds is {self.folds} but {self.method} needs at least {MIN_FOLDS}; raise it, or use "

@@ -230,7 +230,11 @@ class Source(Protocol):
 
 
 class Step(Protocol):
-    """A preprocessing step: pure, one piece of recordings to another, each series on its own."""
+    """A preprocessing step: pure, one piece of recordings to another, each series on its own.
+
+    A step that cuts several series out of one says so by an attribute ``cuts = True``, and one that every report must
+    mention has a ``note``.
+    """
 
     version: str
     """Changes when the step gives other values; part of the store's name."""

@@ -244,3 +244,11 @@ class Keeper:
 def test_build_says_which_class_refuses_its_settings() -> None:
     with pytest.raises(ConfigError, match=r"Keeper cannot be made with its settings \(.*'length'.*\); correct them"):
         build({TARGET: f"{__name__}.Keeper", "size": 3, "length": 2}, marker=1)
+
+
+@pytest.mark.parametrize(
+    "override", ["preprocess=[clean,window,clean]", "preprocess=[lttb, lttb]", "detector=[knn,knn]"]
+)
+def test_a_choice_named_twice_is_refused(override: str) -> None:
+    with pytest.raises(ConfigError, match="twice; give the second one a name of its own"):
+        compose([override])

@@ -14,6 +14,7 @@ from ecgan.data.building import describe_subset
 from ecgan.data.source import BaseSource
 from ecgan.data.store import prepare
 from ecgan.errors import DataError
+from ecgan.preprocess.window import Window
 from ecgan.types import Recordings, Step
 
 
@@ -88,6 +89,31 @@ def test_a_piece_of_which_nothing_is_left_does_not_end_the_build(tmp_path: Path)
 def test_nothing_left_is_refused_with_the_reasons(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no usable series .*above -9: 80.*change those settings"):
         prepare(Records(), [Refusing(-9)], tmp_path, tmp_path / "store", {})
+
+
+class Ungrouped(Records):
+    """The same without patients."""
+
+    def read(self, raw: Path, piece: Any) -> Recordings:
+        return replace(super().read(raw, piece), group=None)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_windows_of_one_series_are_one_group_where_patients_are_not_known(tmp_path: Path, workers: int) -> None:
+    steps: list[Step] = [Refusing(2.5), Window(10, 5)]
+    store = prepare(Ungrouped(), steps, tmp_path, tmp_path / "cut", {}, workers)
+    whole = prepare(Ungrouped(), steps[:1], tmp_path, tmp_path / "whole", {})
+    assert (whole.group, whole.manifest["grouping"]) == (None, "")
+    assert store.group is not None
+    assert store.manifest["grouping"] == "series"
+    assert len(store) == 5 * len(whole)
+    # the windows of a group follow each other and are those of one series
+    assert np.array_equal(np.unique(store.group, return_counts=True)[1], np.full(len(whole), 5))
+    assert np.all(np.diff(store.group) >= 0)
+    assert np.array_equal(store.data[::5, :, :10], whole.data[:, :, :10])
+    grouped = prepare(Records(), steps, tmp_path, tmp_path / "grouped", {})
+    assert grouped.manifest["grouping"] == "patient"
+    assert set(np.asarray(grouped.group)) == set(range(8))
 
 
 def test_partition_of_the_source_has_its_name(tmp_path: Path) -> None:

@@ -118,7 +118,9 @@ def test_wrong_checksum_is_refused_wherever_the_file_lies(data: Path) -> None:
     own = put(data / "remote" / "raw", "a.bin", content=b"something else")
     source = Remote(RemoteFile("a.bin", None, SHA256))
     for _ in range(2):  # also when the checksum is remembered
-        with pytest.raises(DataError, match=rf"a\.bin is damaged or another version .*{SHA256[:12]}.*delete it"):
+        with pytest.raises(
+            DataError, match=rf"a\.bin is damaged or another version .*{SHA256[:12]}.*delete the whole folder"
+        ):
             checksums(source, own, data / "c.json")
     put(own, "a.bin")
     assert checksums(source, own, data / "c.json") == {"a.bin": SHA256}

@@ -5,13 +5,12 @@ from __future__ import annotations
 import errno
 import hashlib
 import math
-import os
 from pathlib import Path
 
 import pytest
 
-from ecgan.errors import RunError
-from ecgan.files import digest, explain_os_error, read_json, replacing, sha256_of, write_json, write_text
+from ecgan.errors import DataError, RunError
+from ecgan.files import digest, explain_os_error, read_json, reading, replacing, sha256_of, write_json, write_text
 
 
 def test_file_appears_under_its_name_only_when_complete(tmp_path: Path) -> None:
@@ -52,16 +51,21 @@ def test_nothing_is_left_when_the_block_fails(tmp_path: Path, error: BaseExcepti
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_a_killed_process_of_the_same_id_left_is_removed_first(tmp_path: Path) -> None:
-    target = tmp_path / "store"
-    stale = tmp_path / f".store.{os.getpid()}.part"
-    stale.mkdir()
-    (stale / "half.npy").write_bytes(b"half")
-    with replacing(target) as temporary:
-        temporary.mkdir()
-        (temporary / "whole.npy").write_bytes(b"whole")
-    assert [path.name for path in target.iterdir()] == ["whole.npy"]
+def test_two_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
+    target = tmp_path / "notes.json"
+    with replacing(target) as one, replacing(target) as other:
+        assert one != other
+        one.write_text("one")
+        other.write_text("other")
+    assert target.read_text() == "one", "the outer one is renamed last"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_what_cannot_be_read_is_not_told_as_something_to_write(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"Cannot read .*missing\.dat \(No such file"), reading(tmp_path):
+        (tmp_path / "missing.dat").read_bytes()
+    with pytest.raises(DataError, match=f"Cannot read {tmp_path} "), reading(tmp_path):
+        raise OSError(errno.EIO, "Input/output error")
 
 
 def test_full_disk_says_so() -> None:

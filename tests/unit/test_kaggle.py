@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+import threading
 import types
 import zipfile
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 import requests
 
+from ecgan.data.fetch import kaggle
 from ecgan.data.fetch.download import MARKER, fetch
 from ecgan.data.fetch.kaggle import kaggle_credentials
 from ecgan.data.source import BaseSource
@@ -257,3 +259,17 @@ def test_wrong_bytes_are_fetched_once_more_and_refused(tmp_path: Path, library: 
         fetch(Known(), tmp_path / "data", None)
     assert len(library.calls) == 2
     assert not list(tmp_path.rglob("a.csv"))
+
+
+def test_a_silent_kaggle_is_given_up_and_the_user_can_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ecgan.data.fetch.transfer import TransferError
+
+    for_ever = threading.Event()
+    monkeypatch.setattr(kaggle, "SILENT_S", 0.5)
+    with pytest.raises(TransferError, match=r"Kaggle sent nothing for 0\.5 s"):
+        kaggle._watched(for_ever.wait, tmp_path, threading.Event())
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(TransferError, match="interrupted"):
+        kaggle._watched(for_ever.wait, tmp_path, stop)
+    for_ever.set()

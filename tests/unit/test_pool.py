@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -51,6 +52,13 @@ def test_errors_arrive_after_the_results_before_them(workers: int) -> None:
     assert [next(results) for _ in range(3)] == [0, 1, 2]
     with pytest.raises(DataError, match="number 3 is too large"):
         next(results)
+
+
+def test_processes_start_before_the_first_result_is_asked_for() -> None:
+    results = in_order(process_of, range(4), 2)
+    assert multiprocessing.active_children()
+    assert len(list(results)) == 4
+    assert not multiprocessing.active_children()
 
 
 def test_a_killed_worker_is_told_in_words() -> None:

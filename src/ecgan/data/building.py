@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -15,16 +15,23 @@ import numpy as np
 
 from ecgan.data.pool import in_order
 from ecgan.errors import DataError
-from ecgan.files import write_json
+from ecgan.files import reading, write_json
 from ecgan.types import FloatArray, IntArray, Recordings, Source, Step
 
 
 @dataclass(frozen=True)
 class _Piece:
-    """A piece after preprocessing; ``read`` counts its series per class before."""
+    """A piece after preprocessing.
+
+    Attributes:
+        done: what came out.
+        read: series per class before.
+        numbered: whether groups are the numbers of the series that were cut, as the source tells none.
+    """
 
     done: Recordings
     read: IntArray
+    numbered: bool
 
 
 def build_store(
@@ -35,9 +42,11 @@ def build_store(
     Raises:
         DataError: when the data cannot be stored as they are.
     """
-    names = source.pieces(raw)
+    with reading(raw):
+        names = source.pieces(raw)
     kind: dict[str, Any] = {}
     read, kept, dropped = (Counter[int](), Counter[int](), Counter[str]())
+    alone = False
     with ExitStack() as stack:
         writers: dict[str, _ArrayWriter] = {}
         for name, piece in zip(names, _pieces(source, steps, raw, names, workers), strict=True):
@@ -45,9 +54,11 @@ def build_store(
             dropped.update(piece.done.dropped)
             if not len(piece.done.y):
                 continue
-            kind = kind or _kind(piece.done)
+            kind, alone = kind or _kind(piece.done), piece.numbered
             place = _place(source, name)
             columns = _columns(piece.done, kind, place, kept.total())
+            if alone:
+                columns["group"] += read.total() - int(piece.read.sum())  # numbered within the piece so far
             kept.update(columns["label"].tolist())
             for column, values in columns.items():
                 if column not in writers:
@@ -69,7 +80,7 @@ def build_store(
         "unit": kind["unit"],
         "fs_hz": kind["fs_hz"],
         "groups_known": "group" in arrays,
-        "grouping": source.grouping if "group" in arrays else "",
+        "grouping": ("series" if alone else source.grouping) if "group" in arrays else "",
         "arrays": arrays,
     }
     write_json(into / "manifest.json", manifest)
@@ -108,7 +119,8 @@ def _pieces(source: Source, steps: Sequence[Step], raw: Path, names: Sequence[An
 
 def _read(source: Source, steps: tuple[Step, ...], raw: Path, name: Any) -> _Piece:
     """What a worker does."""
-    done = source.read(raw, name)
+    with reading(raw):
+        done = source.read(raw, name)
     label = np.asarray(done.y, np.int64)
     if label.size and (label.min() < 0 or label.max() >= len(source.classes)):
         raise DataError(
@@ -116,6 +128,9 @@ def _read(source: Source, steps: tuple[Step, ...], raw: Path, name: Any) -> _Pie
             "correct the source."
         )
     read = np.bincount(label, minlength=len(source.classes))
+    numbered = done.group is None and any(getattr(step, "cuts", False) for step in steps)
+    if numbered:  # pieces of one series must stay together, or a part would be tested on what another has learned
+        done = replace(done, group=np.arange(len(label)))
     for step in steps:
         if not len(done.y):
             break
@@ -123,7 +138,7 @@ def _read(source: Source, steps: tuple[Step, ...], raw: Path, name: Any) -> _Pie
     if isinstance(done.x, np.ndarray) and done.x.dtype != np.float32:
         with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite and is refused later
             done = done.with_series(done.x.astype(np.float32), done.fs_hz)
-    return _Piece(done, read)
+    return _Piece(done, read, numbered)
 
 
 def _reasons(dropped: Mapping[str, int]) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import sys
 import threading
 import time
 from collections import deque
@@ -22,7 +24,9 @@ LOOK_AFTER_S = 1.0
 
 
 def in_order(work: Callable[[Item], Result], items: Sequence[Item], workers: int) -> Iterator[Result]:
-    """Yield ``work(item)`` for every item, in order; the results do not depend on the number of workers.
+    """Give ``work(item)`` for every item, in order; the results do not depend on the number of workers.
+
+    The processes start at once, not when the first result is asked for: there may be more threads by then.
 
     Args:
         work: a function that can be pickled.
@@ -32,17 +36,22 @@ def in_order(work: Callable[[Item], Result], items: Sequence[Item], workers: int
     Raises:
         DataError: when a process is killed.
     """
-    if min(workers, len(items)) <= 1:
-        yield from map(work, items)
-        return
     workers = min(workers, len(items))
-    pool = ProcessPoolExecutor(workers, initializer=_end_with, initargs=(os.getpid(),))
-    waiting: deque[Future[Result]] = deque()
+    if workers <= 1:
+        return map(work, items)
+    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+    pool = ProcessPoolExecutor(workers, context, initializer=_end_with, initargs=(os.getpid(),))
+    waiting = deque(pool.submit(work, item) for item in items[: AHEAD * workers])
+    return _drained(pool, waiting, work, items[AHEAD * workers :])
+
+
+def _drained(
+    pool: ProcessPoolExecutor, waiting: deque[Future[Result]], work: Callable[[Item], Result], rest: Sequence[Item]
+) -> Iterator[Result]:
     try:
-        for item in items:
+        for item in rest:
             waiting.append(pool.submit(work, item))
-            if len(waiting) > AHEAD * workers:
-                yield waiting.popleft().result()
+            yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
     except BrokenProcessPool as error:

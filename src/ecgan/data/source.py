@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from ecgan.errors import DataError
 from ecgan.types import Card, Recordings, RemoteFile, Source
+
+SUMS = "SHA256SUMS.txt"
+"""PhysioNet's own list of checksums, in each of its databases."""
+CHECKSUM = re.compile(r"([0-9a-fA-F]{64})\s+\*?(\S.*)")
 
 
 class BaseSource:
@@ -64,7 +70,7 @@ def listed(
     url: str,
     wanted: Sequence[str] | None = None,
     suffixes: tuple[str, ...] = (),
-    sums: str = "SHA256SUMS.txt",
+    sums: str = SUMS,
 ) -> tuple[RemoteFile, ...]:
     """The files of a database that brings its own list of checksums, as those of PhysioNet do.
 
@@ -77,11 +83,27 @@ def listed(
 
     Returns:
         The list itself while it is not there yet, then everything.
+
+    Raises:
+        DataError: when the list is something else, or lacks a wanted file.
     """
     first = RemoteFile(sums, f"{url}/{sums}")
     if not (raw / sums).is_file():
         return (first,)
-    lines = (line.split(maxsplit=1) for line in (raw / sums).read_text(encoding="utf-8").splitlines() if line.strip())
-    by_name = {name.strip().removeprefix("*").removeprefix("./"): checksum for checksum, name in lines}
+    by_name = _checksums(raw / sums)
     names = [name for name in by_name if name.endswith(suffixes)] if wanted is None else list(wanted)
-    return (first, *(RemoteFile(name, f"{url}/{name}", by_name.get(name)) for name in names))
+    missing = [name for name in names if name not in by_name]
+    if missing or not names:
+        what = f"does not list {missing[0]}" if missing else "lists no file of this database"
+        raise DataError(f"{raw / sums} {what}, so it is not whole; delete it to get it anew.")
+    return (first, *(RemoteFile(name, f"{url}/{name}", by_name[name]) for name in names))
+
+
+def _checksums(path: Path) -> dict[str, str]:
+    """Checksum by name from lines of ``<sha256> <name>``; a login page, say, must not pass for a list of nothing."""
+    lines = [line for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    matches = [CHECKSUM.fullmatch(line.strip()) for line in lines]
+    by_name = {match[2].removeprefix("./"): match[1].lower() for match in matches if match}
+    if not lines or len(by_name) < len(lines):
+        raise DataError(f"{path} is not a list of checksums; delete it to get it anew.")
+    return by_name

@@ -19,6 +19,8 @@ from ecgan.types import FloatArray, IntArray, Source, Step
 
 ARRAYS = ("data", "label", "group", "part")
 VERIFIED_AT_ONCE = 8192
+FORMAT = "2"
+"""Changes with what stands in a manifest or how arrays are written, so that no older store is opened."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,9 @@ from ecgan.errors import ConfigError, DataError
 from ecgan.preprocess.series import known_rate, refuse_missing, same_shape
 from ecgan.types import FloatArray, IntArray, Recordings
 
+VERSION = "1"
+"""Changes when what ``cut_beats`` or ``find_beats`` gives does."""
+
 MIN_SAMPLES = 3
 """A peak has a neighbor on each side."""
 
@@ -124,7 +127,8 @@ class Beats:
     in the paper.
     """
 
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = VERSION
+    cuts: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from ecgan.errors import ConfigError, DataError
-from ecgan.preprocess.series import Many, judged
+from ecgan.preprocess.series import Many, incomplete, judged
 from ecgan.types import BoolArray, FloatArray, Recordings
 
 
@@ -56,7 +56,8 @@ class Clean:
         _refuse_infinite(recordings.x)
         kept = self._of_shape(recordings)
         percent = f"{100 * self.max_missing:g}"
-        kept = kept.keep(~judged(kept.x, self._missing), f"more than {percent} % missing in a channel")
+        gappy = judged(kept.x, lambda x: incomplete(x, self.max_missing))
+        kept = kept.keep(~gappy, f"more than {percent} % missing in a channel")
         if self.dead:
             kept = kept.keep(~judged(kept.x, _constant), "a constant channel")
         low, high = self.low, self.high
@@ -74,11 +75,6 @@ class Clean:
         if isinstance(kept.x, list):
             return replace(kept, x=np.stack(kept.x) if kept.x else np.empty((0, *self.shape), np.float32))
         return kept
-
-    def _missing(self, x: FloatArray) -> BoolArray:
-        share = np.isnan(x).sum(axis=-1) / max(x.shape[-1], 1)
-        missing: BoolArray = (share > self.max_missing).any(axis=1)
-        return missing
 
 
 def _constant(x: FloatArray) -> BoolArray:

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from ecgan.errors import ConfigError
-from ecgan.preprocess.series import judged, mapped
+from ecgan.preprocess.series import incomplete, judged, mapped
 from ecgan.types import BoolArray, FloatArray, Recordings
 
 
@@ -21,29 +21,38 @@ class Impute:
     to compare are filled by ``linear``: those at which all channels are missing, and every gap of a single channel.
     ``knn`` compares each incomplete moment with all others, so it is meant for short series.
 
-    Series with a channel that has no value at all are dropped and counted, as nothing is known of it.
+    Series with too much missing in a channel are dropped and counted, as what is filled in is a guess. A ``clean``
+    finds nothing missing any more after this step, so it belongs before.
 
     Args:
         method: ``linear`` or ``knn``.
         neighbors: moments to average over, for ``knn``.
+        max_missing: largest share of missing values in any channel; 1 keeps all series but those with a channel that
+            has no value at all, of which nothing is known.
 
     Source of ``knn``: Troyanskaya et al. (2001), Missing value estimation methods for DNA microarrays,
     Bioinformatics 17(6), doi:10.1093/bioinformatics/17.6.520.
     """
 
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
-    def __init__(self, method: Literal["linear", "knn"] = "linear", neighbors: int = 5) -> None:
+    def __init__(
+        self, method: Literal["linear", "knn"] = "linear", neighbors: int = 5, max_missing: float = 0.2
+    ) -> None:
         if method not in ("linear", "knn"):
             raise ConfigError(f"Impute takes the method 'linear' or 'knn', but got {method!r}.")
         if neighbors < 1:
             raise ConfigError(f"Impute takes at least 1 of neighbors, but got {neighbors}.")
-        self.method, self.neighbors = method, neighbors
+        if not 0 <= max_missing <= 1:
+            raise ConfigError(f"Impute takes a share from 0 to 1 as max_missing, but got {max_missing}.")
+        self.method, self.neighbors, self.max_missing = method, neighbors, max_missing
 
     def __call__(self, recordings: Recordings) -> Recordings:
-        """Fill all gaps."""
+        """Fill all gaps of the series that are complete enough."""
         empty = judged(recordings.x, lambda x: np.any(np.isnan(x).all(axis=-1), axis=1))
         kept = recordings.keep(~empty, "a channel without any value")
+        gappy = judged(kept.x, lambda x: incomplete(x, self.max_missing))
+        kept = kept.keep(~gappy, f"more than {100 * self.max_missing:g} % missing in a channel")
         return kept.with_series(mapped(kept.x, self._filled), kept.fs_hz)
 
     def _filled(self, x: FloatArray) -> FloatArray:

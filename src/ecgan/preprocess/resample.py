@@ -10,10 +10,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ecgan.errors import ConfigError, DataError
-from ecgan.preprocess.series import known_rate, mapped, refuse_missing, stacked_if_equal
+from ecgan.preprocess.series import Many, known_rate, mapped, refuse_missing, stacked_if_equal
 from ecgan.types import FloatArray, Recordings
 
 MIN_LENGTH = 3
+LINE = 2  # samples that the line needs along which polyphase continues a series
 LARGEST_RATIO = 1000
 RATE_TOLERANCE = 1e-3
 BLOCK = 256  # channels whose picks fit into the cache together
@@ -29,17 +30,22 @@ class Interpolate:
         length: samples per series afterwards.
     """
 
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     def __init__(self, length: int) -> None:
         self.length = _valid(length)
 
     def __call__(self, recordings: Recordings) -> Recordings:
-        """Interpolate all series; the sampling rate changes with the length, and gets undefined where lengths differ.
+        """Interpolate all series.
+
+        Their sampling rate changes with their length. Series that come as a list, as those of different lengths do,
+        have no common rate afterwards, so it is undefined; where the records of a data set differ in length but those
+        within each do not, their rates differ, and no store is made of them.
 
         Raises:
-            DataError: when a series has zero length.
+            DataError: when series are empty or incomplete.
         """
+        refuse_missing(recordings.x, "Interpolate")
         x = stacked_if_equal(mapped(recordings.x, lambda stacked: _interpolated(stacked, self.length)))
         if isinstance(recordings.x, list):
             return recordings.with_series(x, None)
@@ -61,7 +67,7 @@ class LTTB:
     Source: Steinarsson (2013), Downsampling Time Series for Visual Representation, University of Iceland.
     """
 
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     note: ClassVar[str] = "LTTB keeps samples at unequal distances, so the sampling rate is undefined"
 
     def __init__(self, length: int) -> None:
@@ -71,8 +77,9 @@ class LTTB:
         """Downsample each channel of each series.
 
         Raises:
-            DataError: when a series has fewer samples than asked for.
+            DataError: when a series has fewer samples than asked for, or is incomplete.
         """
+        refuse_missing(recordings.x, "LTTB")
         shortest = min((series.shape[-1] for series in recordings.x), default=self.length)
         if shortest < self.length:
             raise DataError(
@@ -82,8 +89,11 @@ class LTTB:
 
     def _downsampled(self, x: FloatArray) -> FloatArray:
         total = x.shape[-1]
-        channels = np.ascontiguousarray(x).reshape(x.shape[0] * x.shape[1], total)
-        kept = np.empty((len(channels), self.length), x.dtype)
+        # below the library's checks: its functions take these two types only, in the byte order of the machine
+        narrow = x.dtype.kind == "f" and x.dtype.itemsize <= np.dtype(np.float32).itemsize
+        channels = np.ascontiguousarray(x, np.float32 if narrow else np.float64)
+        channels = channels.reshape(x.shape[0] * x.shape[1], total)
+        kept = np.empty((len(channels), self.length), channels.dtype)
         starts = total * np.arange(BLOCK)[:, None]
         positions = _lttb(channels.dtype)
         for first in range(0, len(channels), BLOCK):
@@ -99,14 +109,15 @@ class LTTB:
 class Polyphase:
     """Resamples to another rate with a low-pass filter, so that nothing is aliased.
 
-    The ratio of the rates is approximated by a fraction of whole numbers up to 1000, and the rate that results is the
-    one recorded. Outside its ends a series is continued along the line through its first and last sample.
+    The ratio of the rates is approximated by a fraction of whole numbers up to 1000. The rate recorded is ``fs_hz``, so
+    that records of all rates get the same one; what results differs from it by 0.1 % at most, else it is refused.
+    Outside its ends a series is continued along the line through its first and last sample.
 
     Args:
         fs_hz: sampling rate afterwards.
     """
 
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     def __init__(self, fs_hz: float) -> None:
         if not 0 < fs_hz < np.inf:
@@ -117,7 +128,7 @@ class Polyphase:
         """Resample all series to ceil(length x new rate / old rate) samples.
 
         Raises:
-            DataError: when the sampling rate is unknown, or series are empty or incomplete.
+            DataError: when the sampling rate is unknown, or series have fewer than two samples or are incomplete.
         """
         from scipy.signal import resample_poly
 
@@ -128,17 +139,16 @@ class Polyphase:
                 f"Polyphase cannot bring {old:g} Hz to {self.fs_hz:g} Hz by a ratio of whole numbers up to "
                 f"{LARGEST_RATIO}; choose another fs_hz."
             )
+        _refuse_short(recordings.x)
         refuse_missing(recordings.x, "Polyphase")
 
         def resampled(x: FloatArray) -> FloatArray:
-            _refuse_empty(x)
             if not len(x):
                 return np.empty((*x.shape[:-1], ceil(x.shape[-1] * ratio)), x.dtype)
             y = resample_poly(x.astype(np.float64), ratio.numerator, ratio.denominator, axis=-1, padtype="line")
             return np.asarray(y, x.dtype)
 
-        fs_hz = old * ratio.numerator / ratio.denominator
-        return recordings.with_series(mapped(recordings.x, resampled), fs_hz)
+        return recordings.with_series(mapped(recordings.x, resampled), float(self.fs_hz))
 
 
 class FixedRate:
@@ -188,6 +198,15 @@ def _interpolated(x: FloatArray, length: int) -> FloatArray:
 def _refuse_empty(x: FloatArray) -> None:
     if len(x) and x.shape[-1] == 0:
         raise DataError("A series of zero length cannot be resampled; remove it from the raw file.")
+
+
+def _refuse_short(x: Many) -> None:
+    shortest = min((series.shape[-1] for series in x), default=LINE)
+    if shortest < LINE:
+        raise DataError(
+            f"Polyphase needs at least {LINE} samples per series, but the shortest has {shortest}; drop short series "
+            "by window."
+        )
 
 
 def _valid(length: int) -> int:

@@ -8,6 +8,9 @@ import numpy as np
 
 from ecgan.types import FloatArray, IntArray
 
+VERSION = "1"
+"""Changes when the peaks that are found do."""
+
 BAND_HZ = (3.0, 25.0)
 THRESHOLD = 0.475
 """Where between the usual noise peak and the usual QRS peak the line is drawn."""

@@ -44,6 +44,11 @@ def judged(x: Many, verdict: Callable[[FloatArray], npt.ArrayLike]) -> BoolArray
     return verdicts
 
 
+def incomplete(x: FloatArray, share: float) -> BoolArray:
+    """Which of (n, C, T) miss more than this share of the values (NaN) of any channel."""
+    return np.asarray((np.isnan(x).sum(axis=-1) / max(x.shape[-1], 1) > share).any(axis=1))
+
+
 def stacked_if_equal(x: Many) -> Many:
     """Turn a list of series into one array if there are any and all have one shape."""
     if isinstance(x, list) and len({series.shape for series in x}) == 1:
@@ -52,7 +57,7 @@ def stacked_if_equal(x: Many) -> Many:
 
 
 def refuse_missing(x: Many, step: str) -> None:
-    """Refuse NaN and infinite values, which a filter would spread over the whole series.
+    """Refuse NaN and infinite values, which a filter spreads over the whole series and LTTB may take peaks for.
 
     Raises:
         DataError: naming the first such series of the piece.
@@ -73,7 +78,7 @@ def known_rate(fs_hz: float | None, step: str) -> float:
     """
     if fs_hz is None:
         raise DataError(
-            f"{step} needs a sampling rate, but there is none (the source gives none, or lttb or interpolate came "
-            "before); put it first in preprocess=[…], or leave it out."
+            f"{step} needs a sampling rate, but there is none; put it before lttb, and before interpolate where series "
+            "differ in length, in preprocess=[…], or leave it out where the source itself gives none."
         )
     return fs_hz

@@ -31,9 +31,9 @@ def windows(x: FloatArray, length: int, step: int) -> FloatArray:
 class Window:
     """Cuts every series into windows that inherit its class, patient and part.
 
-    Windows overlap where ``step`` is smaller than ``length``; then a split must keep those of one series together,
-    which it does where groups are known. What is left at the end of a series and fills no window is left out, and
-    series shorter than a window are dropped and counted.
+    Windows of one series are alike, and overlap where ``step`` is smaller than ``length``: they stay in one part of a
+    split, since the store makes each series a group where the source tells none. What is left at the end of a series
+    and fills no window is left out, and series shorter than a window are dropped and counted.
 
     Args:
         length: samples per window.
@@ -41,6 +41,7 @@ class Window:
     """
 
     version: ClassVar[str] = "1"
+    cuts: ClassVar[bool] = True
 
     def __init__(self, length: int, step: int) -> None:
         if length < 1 or step < 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.resources import files as package_files
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from ecgan.data.fetch.retrieve import MARKER, by_hand, retrieve_all
 from ecgan.data.formats.archive import is_inside
 from ecgan.data.source import present
 from ecgan.errors import DataError, RunError
-from ecgan.files import explain_os_error, read_json, sha256_of, write_json, write_text
+from ecgan.files import explain_os_error, read_json, reading, sha256_of, write_json, write_text
 from ecgan.types import RemoteFile, Source
 
 log = logging.getLogger(__name__)
@@ -63,8 +63,9 @@ def fetch(source: Source, data: Path, mirror: Path | None) -> Path:
     if not source.files(own):  # generated
         return own
     for place in places(source, data, mirror):
-        if _usable(source, place):
-            return place
+        with reading(place):
+            if _usable(source, place):
+                return place
     try:
         with _alone(own.parent):
             if not _usable(source, own):  # another process may have been faster
@@ -97,18 +98,20 @@ def checksums(source: Source, raw: Path, cache: Path) -> dict[str, str]:
     before = len(known)
     for name in names:
         path = raw / name
-        stat = path.stat()
-        key = f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
-        if key not in known:
-            known[key] = sha256_of(path)
+        with reading(path):
+            stat = path.stat()
+            key = f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
+            if key not in known:
+                known[key] = sha256_of(path)
         sums[name] = known[key]
     if len(known) != before:
-        write_json(cache, known)
+        with suppress(RunError):  # it only saves time
+            write_json(cache, known)
     for file in source.files(raw):
         if file.sha256 and file.name in sums and sums[file.name] != file.sha256.lower():
             raise DataError(
                 f"{raw / file.name} is damaged or another version (sha256 {sums[file.name][:12]}…, expected "
-                f"{file.sha256[:12]}…); delete it and run the same command again."
+                f"{file.sha256[:12]}…); put the right one there, or delete the whole folder {raw} to get it anew."
             )
     return sums
 
@@ -145,7 +148,7 @@ def _alone(folder: Path) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        log.info("waiting for another process that downloads into %s", folder)
+        log.warning("waiting for another process that downloads into %s", folder)
         lock.acquire()
     try:
         yield

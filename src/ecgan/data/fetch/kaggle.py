@@ -13,9 +13,11 @@ import os
 import shutil
 import sys
 import threading
+import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -29,6 +31,9 @@ NO_CREDENTIALS = (
 )
 REFUSED = "Kaggle does not accept the credentials; get a new token from https://www.kaggle.com/settings/api"
 UNAUTHORIZED = 401
+LOOK_AFTER_S = 0.2
+SILENT_S = 120.0
+"""How long nothing may come from Kaggle before the download is given up."""
 _one_at_a_time = threading.Lock()  # what is printed is caught for the whole process
 
 
@@ -76,14 +81,15 @@ class KaggleFile:
 
     Args:
         folder: where the library puts the file and its notes; removed in the end.
+        stop: set when the user has had enough.
 
     Raises:
         TransferError: from the call, when the file cannot be had.
         DataError: from the call, when the archive that came is hostile or damaged.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, stop: threading.Event | None = None) -> None:
+        self.folder, self.stop = folder, stop or threading.Event()
 
     def __call__(self, url: str, output_file: str, pooch: Any) -> None:
         """Download the file and rename it to ``output_file``."""
@@ -91,7 +97,7 @@ class KaggleFile:
         if not kaggle_credentials():
             raise TransferError(NO_CREDENTIALS)
         with _one_at_a_time, _silence():
-            _download(f"{owner}/{dataset}", file, self.folder)
+            _watched(partial(_download, f"{owner}/{dataset}", file, self.folder), self.folder, self.stop)
         name = PurePosixPath(file).name
         came = next((path for path in (self.folder / name, self.folder / f"{name}.zip") if path.is_file()), None)
         if came is None:
@@ -103,6 +109,35 @@ class KaggleFile:
             raise TransferError("the archive that Kaggle delivered does not hold it")
         came.replace(output_file)
         shutil.rmtree(self.folder)
+
+
+def _watched(work: Callable[[], None], folder: Path, stop: threading.Event) -> None:
+    """Do the work in a thread that can be left behind: the library waits for ever for a server that falls silent.
+
+    Raises:
+        TransferError: when it was stopped, or nothing came for too long.
+    """
+    ended: list[BaseException | None] = []
+
+    def run() -> None:
+        try:
+            work()
+            ended.append(None)
+        except BaseException as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    size, changed = -1, time.monotonic()
+    while thread.is_alive():
+        thread.join(LOOK_AFTER_S)
+        now = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        if now != size:
+            size, changed = now, time.monotonic()
+        if stop.is_set() or time.monotonic() - changed > SILENT_S:
+            raise TransferError("interrupted" if stop.is_set() else f"Kaggle sent nothing for {SILENT_S:g} s")
+    if ended[0] is not None:
+        raise ended[0]
 
 
 def _download(dataset: str, file: str, folder: Path) -> None:

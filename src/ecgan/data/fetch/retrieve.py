@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from ecgan.data.fetch.kaggle import SCHEME, KaggleFile
 from ecgan.data.fetch.transfer import Resuming, TransferError
+from ecgan.data.source import SUMS
 from ecgan.errors import DataError
 from ecgan.files import explain_os_error
 from ecgan.types import RemoteFile, Source
@@ -94,7 +95,7 @@ def _retrieve(job: _Job, file: RemoteFile) -> Path:
     part = marker / f"{file.name}.part"
     part.parent.mkdir(parents=True, exist_ok=True)  # here, since pooch fails when two threads do it at once
     downloader = (
-        KaggleFile(part)
+        KaggleFile(part, job.stop)
         if url.startswith(SCHEME)
         else Resuming(
             job.session,
@@ -118,7 +119,8 @@ def _retrieve(job: _Job, file: RemoteFile) -> Path:
 
 def by_hand(source: Source, file: RemoteFile, own: Path) -> str:
     """How to do without the download; the source may name a setting that needs no account."""
-    ways = [f"put {file.name} into {own} by hand", "name a mirror with paths.mirror=… or ECGAN_MIRROR"]
+    what = "its raw files" if file.name == SUMS else file.name  # without the list, those that are there are read
+    ways = [f"put {what} into {own} by hand", "name a mirror with paths.mirror=… or ECGAN_MIRROR"]
     setting = getattr(source, "without_account", "")
     if setting and (file.url or "").startswith(SCHEME):
         ways.append(f"choose {setting}, which needs no account")

@@ -29,12 +29,14 @@ def read_skeleton(path: Path) -> Freedoms:
             bone = words[1]
         elif words[0] == "dof":
             if not bone:
-                raise DataError(f"{path} has degrees of freedom without a bone in line {number}; fetch it again.")
+                raise DataError(
+                    f"{path} has degrees of freedom without a bone in line {number}; put a whole copy there."
+                )
             freedoms[bone] = tuple(word.lower() for word in words[1:])
         elif words[0] == "angle" and words[-1] != "deg":
             raise DataError(f"{path} has angles in {words[-1]!r} in line {number}; only deg can be read.")
     if not freedoms:
-        raise DataError(f"{path} names no bone with a degree of freedom; fetch it again.")
+        raise DataError(f"{path} names no bone with a degree of freedom; put a whole copy there.")
     return freedoms
 
 
@@ -55,7 +57,7 @@ def read_angles(path: Path, freedoms: Freedoms, wanted: Sequence[tuple[str, str]
     lacking = [pair for pair in wanted if pair[1] not in freedoms.get(pair[0], ())]
     if lacking:
         bone, freedom = lacking[0]
-        raise DataError(f"The skeleton of {path} has no {freedom} of {bone}; fetch the right .asf file.")
+        raise DataError(f"The skeleton of {path} has no {freedom} of {bone}; put the right .asf file there.")
     bones = {bone for bone, _ in wanted}
     frames: list[dict[str, list[float]]] = []
     number = 0
@@ -63,15 +65,15 @@ def read_angles(path: Path, freedoms: Freedoms, wanted: Sequence[tuple[str, str]
         if len(words) == 1:
             _refuse_incomplete(path, number, frames, bones)
             if words[0] != str(len(frames) + 1):
-                raise DataError(f"{path} has {words[0]!r} in line {number}, not frame {len(frames) + 1}; get it anew.")
+                raise DataError(f"{path} has {words[0]!r} in line {number}, not frame {len(frames) + 1}; replace it.")
             frames.append({})
         elif words[0] in bones:
             if not frames:
-                raise DataError(f"{path} has values before the first frame in line {number}; fetch it again.")
+                raise DataError(f"{path} has values before the first frame in line {number}; put a whole copy there.")
             frames[-1][words[0]] = _values(words, freedoms, path, number)
     _refuse_incomplete(path, number + 1, frames, bones)
     if not frames:
-        raise DataError(f"{path} has no frames; fetch it again.")
+        raise DataError(f"{path} has no frames; put a whole copy there.")
     return np.array([[frame[bone][freedoms[bone].index(dof)] for frame in frames] for bone, dof in wanted])
 
 
@@ -80,7 +82,7 @@ def _lines(path: Path) -> list[tuple[int, list[str]]]:
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}); fetch it again.") from error
+        raise DataError(f"{path} cannot be read ({error.strerror}); put a whole copy there.") from error
     lines = [(number, line.split()) for number, line in enumerate(text.splitlines(), 1)]
     for number, words in lines:
         if words[:1] == [":RADIANS"]:
@@ -93,14 +95,14 @@ def _values(words: list[str], freedoms: Freedoms, path: Path, number: int) -> li
     if len(texts) != len(freedoms[bone]):
         raise DataError(
             f"{path} has {len(texts)} values of {bone} in line {number} instead of {len(freedoms[bone])}; "
-            "fetch it and its skeleton again."
+            "put whole copies of it and its skeleton there."
         )
     try:
         values = [float(text) for text in texts]
     except ValueError as error:
-        raise DataError(f"{path} has no numbers in line {number} ({error}); fetch it again.") from error
+        raise DataError(f"{path} has no numbers in line {number} ({error}); put a whole copy there.") from error
     if not np.isfinite(values).all():
-        raise DataError(f"{path} has a value that is not finite in line {number}; fetch it again.")
+        raise DataError(f"{path} has a value that is not finite in line {number}; put a whole copy there.")
     return values
 
 
@@ -108,4 +110,6 @@ def _refuse_incomplete(path: Path, number: int, frames: list[dict[str, list[floa
     """Refuse a last frame that lacks a bone; it ends before line ``number``."""
     lacking = sorted(bones - set(frames[-1])) if frames else []
     if lacking:
-        raise DataError(f"{path} has no {lacking[0]} in the frame that ends before line {number}; fetch it again.")
+        raise DataError(
+            f"{path} has no {lacking[0]} in the frame that ends before line {number}; put a whole copy there."
+        )

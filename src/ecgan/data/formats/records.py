@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,11 +62,9 @@ def read_signals(
     holders = {(raw / record).with_name(header.file_name[channel]) for channel in channels}
     names = " and ".join(sorted(str(holder) for holder in holders if not holder.is_file()))
     if names:
-        raise DataError(
-            f"{raw / record}.hea names {names}, missing here; fetch it, or take leads that it does not hold."
-        )
+        raise DataError(f"{raw / record}.hea names {names}, missing here; {mended(raw)}.")
     names = " and ".join(sorted(map(str, holders)))
-    with _explained(f"{names} is damaged or shorter than {record}.hea says; delete it and fetch it again."):
+    with _explained(f"{names} is damaged or shorter than {record}.hea says; {mended(raw)}."):
         read = wfdb.rdrecord(str(raw / record), channels=channels, physical=False, return_res=32)
         x = _physical(read, dtype)
     return Signals(x, tuple(read.sig_name), float(read.fs), tuple(read.units), tuple(read.comments))
@@ -88,8 +86,8 @@ def read_annotations(raw: Path, record: str, extension: str = "atr") -> tuple[In
     path = (raw / record).with_name(f"{Path(record).name}.{extension}")
     length = _header(raw, record).sig_len
     if not path.is_file():
-        raise DataError(f"{path} is missing; fetch it again.")
-    problem = f"{path} is not a complete WFDB annotation file; delete it and fetch it again."
+        raise DataError(f"{path} is missing; {mended(raw)}.")
+    problem = f"{path} is not a complete WFDB annotation file; {mended(raw)}."
     with _explained(problem), warnings.catch_warnings():
         if not path.read_bytes().endswith(ANNOTATION_END):
             raise ValueError("it has no end")
@@ -100,8 +98,8 @@ def read_annotations(raw: Path, record: str, extension: str = "atr") -> tuple[In
     if outside.size:
         first = outside[0]
         raise DataError(
-            f"{path} has annotation {first + 1} at sample {sample[first]}, but its record has {length} samples; delete "
-            f"the files of {record} and fetch them again."
+            f"{path} has annotation {first + 1} at sample {sample[first]}, but its record has {length} samples; "
+            f"{mended(raw)}."
         )
     return sample, symbol
 
@@ -124,13 +122,30 @@ def record_files(raw: Path, record: str, suffixes: Sequence[str] = SUFFIXES) -> 
     return names if record + ".hea" in names else ()
 
 
+def refuse_incomplete(raw: Path, records: Iterable[str], suffixes: Sequence[str]) -> None:
+    """Refuse records of which only some files are there, before anything is read.
+
+    Raises:
+        DataError: naming the first missing file.
+    """
+    for record in records:
+        lacking = [f"{raw / record}{suffix}" for suffix in suffixes if not (raw / (record + suffix)).is_file()]
+        if lacking:
+            raise DataError(f"{raw / record}.hea is there without {' and '.join(lacking)}; {mended(raw)}.")
+
+
+def mended(raw: Path) -> str:
+    """What helps against a bad file among many: those that are there are read, so nothing fetches it by itself."""
+    return f"put a whole copy there by hand, or delete the folder {raw} and fetch all of it again"
+
+
 def _header(raw: Path, record: str) -> Record:
     import wfdb
 
     path = f"{raw / record}.hea"
     if not Path(path).is_file():
-        raise DataError(f"{path} is missing; fetch it again.")
-    with _explained(f"{path} is not a complete WFDB header; delete it and fetch it again."):
+        raise DataError(f"{path} is missing; {mended(raw)}.")
+    with _explained(f"{path} is not a complete WFDB header; {mended(raw)}."):
         header = wfdb.rdheader(str(raw / record))
         if isinstance(header, wfdb.MultiRecord) or header.n_sig != len(header.sig_name) or not header.fs:
             raise ValueError("not one segment with all its signals")

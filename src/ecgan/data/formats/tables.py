@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import math
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,7 +31,7 @@ def read_table(path: Path, columns: Sequence[str]) -> DataFrame:
         table = _xlsx(path, columns) if path.suffix == ".xlsx" else _csv(path)
     except FileNotFoundError as error:
         raise DataError(f"{path} is missing; fetch it again or put it there by hand.") from error
-    except (OSError, ValueError, KeyError, EOFError, csv.Error, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, csv.Error) as error:
         reason = str(error).strip() or type(error).__name__
         raise DataError(f"{path} cannot be read as a table ({reason}); delete it and fetch it again.") from error
     lacking = [name for name in columns if name not in table]
@@ -44,7 +43,12 @@ def read_table(path: Path, columns: Sequence[str]) -> DataFrame:
 def _xlsx(path: Path, columns: Sequence[str]) -> DataFrame:
     import pandas as pd
 
-    return pd.read_excel(path, dtype=str, keep_default_na=False, usecols=lambda name: name in columns)
+    try:
+        return pd.read_excel(path, dtype=str, keep_default_na=False, usecols=lambda name: name in columns)
+    except (OSError, ImportError):
+        raise
+    except Exception as error:  # damaged files make the reader raise nearly every type that Python has
+        raise ValueError(str(error).strip() or type(error).__name__) from error
 
 
 def _csv(path: Path) -> DataFrame:
@@ -90,7 +94,7 @@ def read_numbers(content: bytes, columns: int, place: str | Path) -> FloatArray:
         DataError: when the file is empty, has a row of another length, or a cell that is no finite number.
     """
     if not content.strip():
-        raise DataError(f"{place} is empty; fetch it again.")
+        raise DataError(f"{place} is empty; put a whole copy there.")
     try:
         values: FloatArray = np.loadtxt(io.BytesIO(content), delimiter=",", ndmin=2, comments=None, encoding="utf-8")
     except ValueError as error:
@@ -106,11 +110,11 @@ def _first_fault(content: bytes, columns: int, place: str | Path) -> str:
     for row, line in enumerate(lines, 1):
         cells = line.split(",") if line.strip() else []
         if cells and len(cells) != columns:
-            return f"{place} has {len(cells)} columns in row {row} instead of {columns}; fetch it again."
+            return f"{place} has {len(cells)} columns in row {row} instead of {columns}; put a whole copy there."
         for column, cell in enumerate(cells, 1):
             if not _is_number(cell):
                 return f"{place} has {cell.strip()!r} in row {row}, column {column}; a finite number belongs there."
-    return f"{place} is not a CSV file of numbers; fetch it again."
+    return f"{place} is not a CSV file of numbers; put a whole copy there."
 
 
 def _is_number(cell: str) -> bool:

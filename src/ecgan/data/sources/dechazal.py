@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ecgan.data.formats.records import record_files
+from ecgan.data.formats.records import record_files, refuse_incomplete
 from ecgan.data.source import listed
 from ecgan.types import TEST, TRAIN, UNUSED, RemoteFile
 
+SUFFIXES = (".hea", ".dat", ".atr")
 URL = "https://physionet.org/files/mitdb/1.0.0"
 PARTITION = "de Chazal's DS1 / DS2"
 """Patients of DS1 train, those of DS2 test: de Chazal et al. (2004), doi:10.1109/TBME.2004.827359.
@@ -55,9 +56,20 @@ def part(record: str) -> int:
 
 def record_list(raw: Path) -> tuple[RemoteFile, ...]:
     """Signals, headers and annotations of all 48 records at PhysioNet, with its checksums."""
-    return listed(raw, URL, [record + suffix for record in RECORDS for suffix in (".dat", ".hea", ".atr")])
+    return listed(raw, URL, [record + suffix for record in RECORDS for suffix in SUFFIXES])
+
+
+def files_found(raw: Path, wanted: tuple[str, ...]) -> tuple[str, ...]:
+    """Files of the wanted records whose header is in ``raw``; a mirror may hold only some records."""
+    return tuple(name for record in wanted for name in record_files(raw, record, SUFFIXES))
 
 
 def records_found(raw: Path, wanted: tuple[str, ...]) -> tuple[str, ...]:
-    """Those of the wanted records whose header is in ``raw``, in order."""
-    return tuple(record for record in wanted if record_files(raw, record))
+    """Those of the wanted records whose header is in ``raw``, in order.
+
+    Raises:
+        DataError: when a record lacks its signals or annotations.
+    """
+    records = tuple(record for record in wanted if record_files(raw, record))
+    refuse_incomplete(raw, records, SUFFIXES)
+    return records

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -14,6 +15,8 @@ from ecgan.data.formats.tables import read_numbers
 from ecgan.data.source import BaseSource
 from ecgan.errors import ConfigError, DataError, did_you_mean
 from ecgan.types import FloatArray, Recordings, RemoteFile, Source
+
+log = logging.getLogger(__name__)
 
 KAGGLE = f"{SCHEME}shayanfazeli/heartbeat"
 FOLDER = "kachuee_heartbeat"
@@ -49,14 +52,19 @@ class KachueeBeats(BaseSource):
 
     Args:
         origin: ``kaggle`` reads Kaggle's files; ``physionet`` rebuilds the beats from the raw database, with patients;
-            ``auto`` takes Kaggle's files if the first folder that has them holds all of their rows, or if there are
-            none but credentials to fetch them, and else rebuilds.
+            ``auto`` takes Kaggle's files if the first folder that has them holds all of their rows; else it rebuilds
+            if raw records lie there; else it fetches Kaggle's files if there are credentials; else it fetches the raw
+            database. A subset of Kaggle's files is read only by ``kaggle``.
     """
+
+    without_account = "dataset.origin=physionet"
+    """The setting that needs no account, for the sentence about a refused download."""
 
     csv: ClassVar[tuple[CsvFile, ...]]
     fs_hz: ClassVar[float]
     kaggle_note: ClassVar[str]
     kaggle_partition: ClassVar[str] = ""
+    rebuilt_version: ClassVar[str]
     rebuilt_from: ClassVar[str]
     rebuilt_note: ClassVar[str]
     rebuilt_partition: ClassVar[str] = ""
@@ -70,7 +78,7 @@ class KachueeBeats(BaseSource):
     def _take(self, origin: str) -> None:
         """Set all that depends on the origin."""
         kaggle = origin == "kaggle"
-        self.origin, self.version = origin, f"1, {origin}"
+        self.origin, self.version = origin, f"{1 if kaggle else self.rebuilt_version}, {origin}"
         self.note = self.kaggle_note if kaggle else self.rebuilt_note
         self.partition = self.kaggle_partition if kaggle else self.rebuilt_partition
         self.expected = rows_per_class(self.csv, self.classes) if kaggle else self.rebuilt_expected
@@ -81,15 +89,29 @@ class KachueeBeats(BaseSource):
         return FOLDER if self.origin == "kaggle" else self.rebuilt_from
 
     def settled(self, roots: Sequence[Path]) -> Source:
-        """Choose the origin if it is ``auto``."""
+        """Choose the origin if it is ``auto``, and log why."""
         if self.origin != "auto":
             return self
-        raws = [root / FOLDER / "raw" for root in roots]
-        present = [raw for raw in raws if all((raw / file.name).is_file() for file in self.csv)]
-        kaggle = all(file.complete(present[0]) for file in self.csv) if present else kaggle_credentials()
+        origin, why = self._chosen(roots)
+        log.info("%s: origin is %s, because %s", self.name, origin, why)
         source = copy.copy(self)
-        source._take("kaggle" if kaggle else "physionet")
+        source._take(origin)
         return source
+
+    def _chosen(self, roots: Sequence[Path]) -> tuple[str, str]:
+        """The origin, and why it is that one."""
+        raws = [root / FOLDER / "raw" for root in roots]
+        # the first one is the folder that they would be read from, so a subset in it counts, whatever the others hold
+        taken = next((raw for raw in raws if all((raw / file.name).is_file() for file in self.csv)), None)
+        if taken and all(file.complete(taken) for file in self.csv):
+            return "kaggle", f"{taken} holds Kaggle's files with all rows"
+        subset = f", and Kaggle's files in {taken} are a subset" if taken else ""
+        records = [raw for raw in (root / self.rebuilt_from / "raw" for root in roots) if self.rebuilt_found(raw)]
+        if records:
+            return "physionet", f"{records[0]} holds raw records{subset}"
+        if taken is None and kaggle_credentials():
+            return "kaggle", "there are credentials for Kaggle, and no raw records"
+        return "physionet", f"there are no raw records yet{subset or ', and no credentials for Kaggle'}"
 
     def files(self, raw: Path) -> tuple[RemoteFile, ...]:
         """Kaggle's files, or those of the raw database."""
@@ -152,13 +174,16 @@ def read_csv(raw: Path, file: CsvFile, classes: Sequence[str], fs_hz: float) -> 
     if wrong.size:
         row = x[wrong[0]]
         value = row[~((row >= 0) & (row <= 1))][0]
-        raise DataError(f"{path} has {value:g} in row {wrong[0] + 1}, but beats lie in [0, 1]; fetch the file again.")
+        raise DataError(
+            f"{path} has {value:g} in row {wrong[0] + 1}, but beats lie in [0, 1]; delete it and fetch it again."
+        )
     valid = [i for i, count in enumerate(file.counts) if count]
     unknown = np.flatnonzero(~np.isin(label, valid))
     if unknown.size:
         names = ", ".join(f"{i} ({classes[i]})" for i in valid)
         raise DataError(
-            f"{path} has the label {label[unknown[0]]:g} in row {unknown[0] + 1}; valid are {names}, so fetch it again."
+            f"{path} has the label {label[unknown[0]]:g} in row {unknown[0] + 1}; valid are {names}; delete "
+            "it and fetch it again."
         )
     part = None if file.part is None else np.full(len(x), file.part)
     return Recordings(np.ascontiguousarray(x[:, None]), label.astype(np.int64), fs_hz, "1", part=part)

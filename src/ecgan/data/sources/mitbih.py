@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from ecgan.data.formats.records import Signals, lead_names, read_annotations, read_signals, record_files
+from ecgan.data.formats.records import Signals, lead_names, mended, read_annotations, read_signals
 from ecgan.data.source import BaseSource
 from ecgan.data.sources.dechazal import (
     AAMI,
     PARTITION,
     RECORDS,
     UNPACED,
+    files_found,
     part,
     patient,
     record_list,
@@ -30,6 +31,12 @@ MLII = "MLII"
 
 BEAT_SYMBOLS = tuple("NLRBAaJSVrFejnE/fQ?")
 """Annotations that mark a beat; the others mark rhythm, noise and waves."""
+
+LONGEST = 36_000
+"""Samples of the longest window, 100 seconds: a record has two thousand beats or more, and each gets one."""
+
+PADDED = 42
+"""Windows of the default size that leave one of the 44 records without paced beats."""
 
 UNPACED_COUNTS = {
     **{"N": 74546, "L": 8075, "R": 7259, "A": 2546, "a": 150, "J": 83, "S": 2, "V": 6903, "F": 803, "e": 16, "j": 229},
@@ -61,9 +68,9 @@ class MITBIH(BaseSource):
 
     Args:
         before: samples of the window before the annotated sample.
-        after: samples from the annotated sample on.
-        leads: names of the leads to take, in this order; both, MLII first, by default. Beats of records that lack one
-            are left out and counted.
+        after: samples from the annotated sample on; both together are 36,000 at most.
+        leads: names of the leads to take, in this order; both, MLII first, by default. Upper and lower case are the
+            same. Beats of records that lack one are left out and counted.
         classes: ``aami``, ``symbol`` (every annotation symbol is a class), or symbols by class name, the normal class
             first; beats in no class are left out and counted.
         paced: whether to take records 102, 104, 107 and 217.
@@ -86,19 +93,23 @@ class MITBIH(BaseSource):
     ) -> None:
         if before < 0 or after < 1:
             raise ConfigError("dataset.before must be at least 0 and dataset.after at least 1; both count samples.")
+        if before + after > LONGEST:
+            raise ConfigError(
+                f"dataset.before and dataset.after are {before + after:,} samples together; at most {LONGEST:,} are "
+                "sensible."
+            )
         if edge not in ("pad", "drop"):
             raise ConfigError(f"dataset.edge={edge} is unknown; valid are pad, drop.")
-        if leads is not None and (isinstance(leads, str) or not leads):
-            raise ConfigError("dataset.leads is null or a list of names, such as [MLII].")
         self.before, self.after, self.edge = before, after, edge
-        self.leads = None if leads is None else tuple(leads)
+        self.leads = lead_list(leads)
         self.wanted = RECORDS if paced else UNPACED
         counts = {s: UNPACED_COUNTS.get(s, 0) + (PACED_COUNTS.get(s, 0) if paced else 0) for s in BEAT_SYMBOLS}
         self.symbols = symbols_by_class(classes, [symbol for symbol, count in counts.items() if count])
         self.classes = tuple(self.symbols)
-        self.padding = (
-            "windows that leave their record are padded with its first or last sample" if edge == "pad" else ""
-        )
+        usual = (before, after, leads, classes, paced) == (100, 180, None, "aami", False)
+        number = f" ({PADDED} in the complete set)" if usual else ""
+        text = f"windows that leave their record{number} are padded with its first or last sample"
+        self.padding = text if edge == "pad" else ""
         self.note = self.padding
         if edge == "pad" and leads is None:
             self.expected = {name: sum(counts[s] for s in symbols) for name, symbols in self.symbols.items()}
@@ -111,22 +122,21 @@ class MITBIH(BaseSource):
 
     def found(self, raw: Path) -> tuple[str, ...]:
         """Files of the wanted records that are there; a mirror may hold only some."""
-        suffixes = (".hea", ".dat", ".atr")
-        return tuple(name for record in self.wanted for name in record_files(raw, record, suffixes))
+        return files_found(raw, self.wanted)
 
     def pieces(self, raw: Path) -> Sequence[str]:
         """Names of the records; those that lack a wanted lead are noted.
 
         Raises:
-            DataError: when a header is damaged, or every record lacks a wanted lead.
+            DataError: when a record lacks a file, a header is damaged, or every record lacks a wanted lead.
         """
         records = records_found(raw, self.wanted)
         leads = {record: lead_names(raw, record) for record in records} if self.leads else {}
         lacking = [record for record, names in leads.items() if self._missing(names)]
         if leads and len(lacking) == len(leads):
-            hint = did_you_mean(
-                self._missing(leads[lacking[0]])[0], {name for names in leads.values() for name in names}
-            )
+            known = {name for names in leads.values() for name in names}
+            unknown = self._missing(known)
+            hint = did_you_mean(unknown[0], known) if unknown else "no record has them together; take fewer."
             raise DataError(f"No record in {raw} has all leads of dataset.leads={list(self.leads or ())}; {hint}")
         if lacking:
             text = f"records {', '.join(lacking)} lack a wanted lead and are left out"
@@ -159,16 +169,36 @@ class MITBIH(BaseSource):
         group, parts = np.full(len(x), patient(piece)), np.full(len(x), part(piece))
         return Recordings(x, y[wanted], signals.fs_hz, "mV", group, parts, reasons)
 
-    def _missing(self, names: Sequence[str]) -> list[str]:
-        return [lead for lead in self.leads or () if lead not in names]
+    def _missing(self, names: Iterable[str]) -> list[str]:
+        there = {name.casefold() for name in names}
+        return [lead for lead in self.leads or () if lead.casefold() not in there]
 
     def _ordered(self, signals: Signals) -> FloatArray:
         """Channels in the order wanted; the first stands in for a lacking one, as no such beat is taken."""
         if self.leads is None:
             order = sorted(range(len(signals.leads)), key=lambda i: signals.leads[i] != MLII)
         else:
-            order = [signals.leads.index(lead) if lead in signals.leads else 0 for lead in self.leads]
+            place = {name.casefold(): i for i, name in enumerate(signals.leads)}
+            order = [place.get(lead.casefold(), 0) for lead in self.leads]
         return signals.x if order == list(range(len(signals.x))) else signals.x[order]
+
+
+def lead_list(leads: Sequence[str] | None) -> tuple[str, ...] | None:
+    """Give names of leads as a tuple, None as None.
+
+    Raises:
+        ConfigError: when they are no list of text, or one is there twice.
+    """
+    if leads is None:
+        return None
+    if isinstance(leads, str) or not isinstance(leads, Sequence) or not leads:
+        raise ConfigError("dataset.leads is null or a list of names, such as [MLII].")
+    other = [lead for lead in leads if not isinstance(lead, str)]
+    if other:
+        raise ConfigError(f"dataset.leads has {other[0]!r}, which is no name of a lead; names are text.")
+    if len({lead.casefold() for lead in leads}) < len(leads):
+        raise ConfigError(f"dataset.leads={list(leads)} names a lead twice; name each only once.")
+    return tuple(leads)
 
 
 def symbols_by_class(classes: str | Mapping[str, Sequence[str]], present: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -179,15 +209,21 @@ def symbols_by_class(classes: str | Mapping[str, Sequence[str]], present: Sequen
         present: symbols that the records have; with ``symbol`` each is a class.
 
     Raises:
-        ConfigError: when a symbol marks no beat or is in two classes, or a class has none.
+        ConfigError: when a symbol marks no beat or is in two classes, or a class has none, or a name or symbol is no
+            text.
     """
-    if isinstance(classes, str):
+    if not isinstance(classes, Mapping):
         if classes not in ("aami", "symbol"):
             raise ConfigError(
                 f"dataset.classes={classes} is unknown; valid are aami, symbol, or symbols by class name."
             )
         return dict(AAMI) if classes == "aami" else {symbol: (symbol,) for symbol in present}
-    symbols = {str(name): tuple(map(str, members)) for name, members in classes.items()}
+    for name, members in classes.items():
+        if not isinstance(name, str):
+            raise ConfigError(f"dataset.classes has {name!r} as a class, which is no text; put it in quotes.")
+        if isinstance(members, str) or not isinstance(members, Sequence) or not all(isinstance(s, str) for s in members):
+            raise ConfigError(f"dataset.classes.{name} is {members!r}, but a list of symbols as text, such as [N, L].")
+    symbols = {name: tuple(members) for name, members in classes.items()}
     used = [symbol for members in symbols.values() for symbol in members]
     unknown = [symbol for symbol in used if symbol not in BEAT_SYMBOLS]
     if unknown:
@@ -208,7 +244,7 @@ def check_record(raw: Path, record: str, signals: Signals) -> None:
     if signals.fs_hz != FS_HZ or signals.units != ("mV", "mV"):
         raise DataError(
             f"{raw / record}.hea has signals in {', '.join(signals.units)} at {signals.fs_hz:g} Hz, but MIT-BIH has "
-            f"two in mV at {FS_HZ:g} Hz; fetch the record again."
+            f"two in mV at {FS_HZ:g} Hz; {mended(raw)}."
         )
 
 
@@ -224,8 +260,10 @@ def cut_beats(x: FloatArray, at: IntArray, before: int, after: int) -> FloatArra
     Returns:
         (N, C, before + after), of the type of ``x``.
     """
-    left = max(0, before - int(at.min(initial=before)))
-    right = max(0, int(at.max(initial=0)) + after - x.shape[1])
+    if not len(at):  # a series may be shorter than a window
+        return np.empty((0, len(x), before + after), x.dtype)
+    left = max(0, before - int(at.min()))
+    right = max(0, int(at.max()) + after - x.shape[1])
     if left or right:
         x = np.pad(x, ((0, 0), (left, right)), mode="edge")
     windows = np.lib.stride_tricks.sliding_window_view(x, before + after, axis=1)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from ecgan.data.formats.records import read_annotations, read_signals, record_files
+from ecgan.data.formats.records import read_annotations, read_signals
 from ecgan.data.source import BaseSource
-from ecgan.data.sources.dechazal import PARTITION, UNPACED, part, patient, record_list, records_found
-from ecgan.data.sources.mitbih import FS_HZ, MLII, check_record, cut_beats
+from ecgan.data.sources.dechazal import PARTITION, UNPACED, files_found, part, patient, record_list, records_found
+from ecgan.data.sources.mitbih import FS_HZ, MITBIH, MLII, check_record, cut_beats
 from ecgan.errors import ConfigError, DataError
+from ecgan.preprocess import rpeaks
 from ecgan.preprocess.rpeaks import corrected_peaks, hamilton_peaks
 from ecgan.types import BoolArray, Card, FloatArray, IntArray, Recordings, RemoteFile, Source
+
+log = logging.getLogger(__name__)
 
 LEFT, RIGHT = 140, 180
 NEAR = 9
@@ -44,7 +48,8 @@ class MITBIHBeatGAN(BaseSource):
 
     Args:
         origin: ``authors`` reads ``{N,S,V,F,Q}_samples.npy``, put by hand into ``mitbih_beatgan/raw``; ``physionet``
-            rebuilds the beats from MIT-BIH; ``auto`` takes the arrays if all are there in full, else rebuilds.
+            rebuilds the beats from MIT-BIH; ``auto`` takes the arrays if the first folder that has all five holds all
+            of their rows, else rebuilds.
     """
 
     name = "mitbih_beatgan"
@@ -59,8 +64,13 @@ class MITBIHBeatGAN(BaseSource):
 
     def settled(self, roots: Sequence[Path]) -> Source:
         """The authors' arrays or the rebuilt beats."""
-        there = self.origin == "auto" and any(_complete(root / FOLDER / "raw") for root in roots)
-        return _AuthorsBeats() if self.origin == "authors" or there else _RebuiltBeats()
+        authors = _AuthorsBeats()
+        raws = [root / FOLDER / "raw" for root in roots]
+        taken = [raw for raw in raws if authors.found(raw)][:1]  # the folder that their files would be read from
+        whole = self.origin == "auto" and any(map(_complete, taken))
+        if self.origin == "auto" and taken and not whole:
+            log.info("%s: the arrays in %s are a subset, so the beats are rebuilt from MIT-BIH", self.name, taken[0])
+        return authors if self.origin == "authors" or whole else _RebuiltBeats()
 
 
 class _AuthorsBeats(MITBIHBeatGAN):
@@ -103,7 +113,7 @@ class _RebuiltBeats(MITBIHBeatGAN):
     """The same beats, rebuilt from the records of MIT-BIH by the authors' procedure, with patients."""
 
     folder = "mitbih"
-    version = "1-physionet"
+    version = f"1-physionet, windows {MITBIH.version}, R peaks {rpeaks.VERSION}"
     note = "rebuilt from MIT-BIH Arrhythmia by the authors' procedure"
     partition = PARTITION
 
@@ -116,10 +126,14 @@ class _RebuiltBeats(MITBIHBeatGAN):
 
     def found(self, raw: Path) -> tuple[str, ...]:
         """Files of the unpaced records that are there; a mirror may hold only some."""
-        return tuple(name for record in UNPACED for name in record_files(raw, record, (".hea", ".dat", ".atr")))
+        return files_found(raw, UNPACED)
 
     def pieces(self, raw: Path) -> Sequence[str]:
-        """Names of the records."""
+        """Names of the records.
+
+        Raises:
+            DataError: when a record lacks its signals or annotations.
+        """
         return records_found(raw, UNPACED)
 
     def read(self, raw: Path, piece: Any) -> Recordings:

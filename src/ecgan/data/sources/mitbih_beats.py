@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ecgan.data.formats.records import read_annotations, read_signals, record_files
-from ecgan.data.sources.dechazal import AAMI, PARTITION, RECORDS, part, patient, record_list, records_found
+from ecgan.data.formats.records import read_annotations, read_signals
+from ecgan.data.sources.dechazal import AAMI, PARTITION, RECORDS, files_found, part, patient, record_list, records_found
 from ecgan.data.sources.kachuee import SAMPLES, CsvFile, KachueeBeats, rows_per_class
 from ecgan.data.sources.mitbih import check_record
+from ecgan.preprocess import beats
 from ecgan.preprocess.beats import cut_beats
 from ecgan.types import TEST, TRAIN, Card, IntArray, Recordings, RemoteFile
 
@@ -60,6 +61,7 @@ class MITBIHBeats(KachueeBeats):
     fs_hz = 360 / STRIDE
     kaggle_note = "patients are not known, and Kaggle's training and test file share patients"
     kaggle_partition = "Kaggle's training and test file"
+    rebuilt_version = f"1, beats {beats.VERSION}"
     rebuilt_from = "mitbih"
     rebuilt_note = "rebuilt from raw MIT-BIH, not read from the Kaggle files"
     rebuilt_partition = PARTITION
@@ -71,10 +73,14 @@ class MITBIHBeats(KachueeBeats):
 
     def rebuilt_found(self, raw: Path) -> tuple[str, ...]:
         """Files of the records that are there."""
-        return tuple(name for record in RECORDS for name in record_files(raw, record, (".hea", ".dat", ".atr")))
+        return files_found(raw, RECORDS)
 
     def rebuilt_pieces(self, raw: Path) -> Sequence[str]:
-        """Names of the records."""
+        """Names of the records.
+
+        Raises:
+            DataError: when a record lacks its signals or annotations.
+        """
         return records_found(raw, RECORDS)
 
     def rebuilt(self, raw: Path, piece: Any) -> Recordings:

@@ -56,6 +56,7 @@ class PTBBeats(KachueeBeats):
     csv = (CsvFile("ptbdb_normal.csv", (4_046, 0)), CsvFile("ptbdb_abnormal.csv", (0, 10_506)))
     fs_hz = 1000 / STRIDE
     kaggle_note = "patients are not known, so beats of a patient may be in training and test part"
+    rebuilt_version = f"1, windows {PTB.version}, beats {Beats.version}"
     rebuilt_from = "ptb"
     rebuilt_note = "rebuilt from raw PTB Diagnostic, not read from the Kaggle files"
     rebuilt_expected = PTB.expected

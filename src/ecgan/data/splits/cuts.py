@@ -129,8 +129,8 @@ def deal_groups(label: IntArray, group: IntArray, shares: FloatArray, seed: int)
         seed: of the orders that are tried.
 
     Returns:
-        (N,) number of the piece that each series belongs to. With two pieces neither is further from its share than
-        the size of the largest group; with more none exceeds its share by more than that.
+        (N,) number of the piece that each series belongs to. In each cut into two pieces neither is further from its
+        share than the size of the largest group; with more pieces none exceeds its share by more than that.
     """
     code = np.unique(group, return_inverse=True)[1]
     counts = _counts(code, label)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 
 from ecgan.data.splits.cuts import Splitter, Triple
-from ecgan.data.splits.splits_file import folds_for
+from ecgan.data.splits.splits_file import folds_for, located
 from ecgan.errors import ConfigError, DataError
 from ecgan.splitplan import PRESCRIBED, SplitPlan
 from ecgan.types import TEST, TRAIN, VAL, BoolArray, Fold, IntArray
@@ -38,7 +37,7 @@ def make_folds(
     _refuse_unknown(group, part, plan)
     label = np.asarray(label, np.int64)  # the same folds whatever the width of the integers
     if plan.method == "from_file":
-        folds = folds_for(_file(plan), label, group)
+        folds = folds_for(located(str(plan.path)), label, group)
     else:
         made = enumerate(_triples(label, group, part, plan, seed))
         folds = [_fold(number, triple, label, plan) for number, triple in made]
@@ -116,13 +115,6 @@ def _fold(number: int, triple: Triple, label: IntArray, plan: SplitPlan) -> Fold
     if plan.train_on == "normal":
         train = train[label[train] == 0]
     return Fold(number, np.sort(train), np.sort(val), np.sort(test)).check(len(label))
-
-
-def _file(plan: SplitPlan) -> Path:
-    file = Path(str(plan.path))
-    packed = Path(__file__).parents[1] / "bundled" / file.name
-    # a mere name may be that of a division that comes with the package
-    return packed if file == Path(file.name) and packed.is_file() else file
 
 
 def _refuse_leaks(fold: Fold, label: IntArray, group: IntArray | None, plan: SplitPlan) -> None:

@@ -18,7 +18,8 @@ PARTS = ("train", "val", "test")
 AT_ONCE = 65536
 """Indices that are turned into text at once; as Python numbers, all of them would need ten times the room."""
 
-INDICES = re.compile(rb"\[\s*+(\d[\d\s,]*+)\]")
+INDICES = re.compile(rb'"(train|val|test)"\s*+:\s*+\[\s*+(\d[\d\s,]*+)\]')
+BUNDLED = Path(__file__).parents[1] / "bundled"
 
 
 def data_facts(label: IntArray, group: IntArray | None) -> dict[str, Any]:
@@ -37,7 +38,7 @@ def write_splits(path: Path, folds: list[Fold], facts: dict[str, Any], protocol:
     Args:
         path: where to.
         folds: all folds of the run.
-        facts: about the data, see ``data_facts``; ``n_series`` and ``groups_known`` at least.
+        facts: about the data, see ``data_facts``.
         protocol: how the folds were made, in words and settings.
     """
     sha256 = digest_of(folds)
@@ -82,12 +83,12 @@ def read_splits(path: Path) -> tuple[list[Fold], dict[str, Any]]:
 
 
 def _parse(raw: bytes) -> tuple[Any, list[IntArray]]:
-    """Parse JSON with its lists of whole numbers set aside as arrays and their positions there in their place."""
+    """Parse JSON with the indices of its parts set aside as arrays and their positions there in their place."""
     lists: list[IntArray] = []
 
     def set_aside(match: re.Match[bytes]) -> bytes:
-        lists.append(np.fromstring(match[1], np.int64, sep=","))
-        return b"%d" % (len(lists) - 1)
+        lists.append(np.fromstring(match[2], np.int64, sep=","))
+        return b'"%s":%d' % (match[1], len(lists) - 1)
 
     return json.loads(INDICES.sub(set_aside, raw)), lists
 
@@ -100,16 +101,21 @@ def folds_for(path: Path, label: IntArray, group: IntArray | None) -> list[Fold]
     """Read the folds that an earlier run has made of the same data.
 
     Raises:
-        DataError: when the file was made for other data.
+        DataError: when the file was made for other data, or does not tell for which.
     """
     folds, content = read_splits(path)
     now = data_facts(label, group)
+    if content.get("label_sha256") is None:
+        raise DataError(
+            f"{path} does not tell for which data it was made (it has no label_sha256), so that its indices may name "
+            "other series; make it anew with ecgan-train."
+        )
     if content["n_series"] != len(label):
         raise DataError(
             f"{path} was made for {content['n_series']} series but the data set has {len(label)}; use the same data."
         )
     for key, what in (("label_sha256", "labels"), ("group_sha256", "patients")):
-        if content.get(key) not in (None, now[key]):  # older files do not tell
+        if content.get(key) not in (None, now[key]):  # patients may have become known since
             raise DataError(
                 f"{path} was made for as many series with other {what}, so that its indices name other series; use the "
                 "data set, preprocessing and settings of the run that wrote it."
@@ -117,6 +123,27 @@ def folds_for(path: Path, label: IntArray, group: IntArray | None) -> list[Fold]
     if not folds:
         raise DataError(f"{path} holds no folds; use one written by ecgan-train.")
     return [fold.check(len(label)) for fold in folds]
+
+
+def told_by(path: Path) -> tuple[str, dict[str, int]]:
+    """How the folds of a file were made, in words, and how many series they leave out, by reason.
+
+    Raises:
+        RunError: when the file is no splits file.
+    """
+    protocol = read_splits(path)[1].get("protocol", {})
+    try:
+        left_out = {str(reason): int(count) for reason, count in protocol.get("left_out", {}).items()}
+        return str(protocol.get("description", "")), left_out
+    except (AttributeError, TypeError, ValueError) as error:
+        raise RunError(f"The protocol in {path} is damaged ({error}); use a file written by ecgan-train.") from error
+
+
+def located(path: str) -> Path:
+    """The splits file of this path; a mere name may be that of one that comes with the package."""
+    file = Path(path)
+    packed = BUNDLED / file.name
+    return packed if file == Path(file.name) and packed.is_file() else file
 
 
 def digest_of(folds: list[Fold]) -> str:

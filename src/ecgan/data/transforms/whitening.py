@@ -44,13 +44,14 @@ class Whitening(BaseTransform):
         """Accumulate moments in float64 around the median of the first chunk, so that large offsets do no harm.
 
         Raises:
-            DataError: when a channel is constant over all training series, or the matrices would not fit into memory.
+            DataError: when a channel is constant or the same in all training series, or the matrices would not fit into
+                memory.
         """
         moments = _Moments()
         for chunk in chunks:
             moments.add(chunk)
         mean, variance, covariance = moments.mean(), moments.variance(), moments.covariance()
-        refuse_constant(variance.sum(axis=1), "whitening")
+        _refuse_equal(moments.n, mean, variance)
         best = moments.ledoit_wolf() if self.shrinkage is None else np.full(len(mean), float(self.shrinkage))
         shrunk = (1 - best)[:, None, None] * covariance
         diagonal = np.arange(mean.shape[1])
@@ -95,6 +96,22 @@ class Whitening(BaseTransform):
             color = (vectors * deviation[:, None, :]) @ transposed
             self.matrices = whiten.astype(np.float32), color.astype(np.float32)
         return self.matrices
+
+
+def _refuse_equal(n: int, mean: FloatArray, variance: FloatArray) -> None:
+    """Refuse training series that do not differ, which tell nothing of how samples vary together."""
+    if n == 1:
+        raise DataError(
+            "There is only one training series, but transform=whitening needs some that differ; use more series, or "
+            "another transform."
+        )
+    equal = variance.sum(axis=1) == 0
+    refuse_constant(np.where(equal, np.ptp(mean, axis=1), 1), "whitening")
+    if equal.any():
+        raise DataError(
+            f"Channel {np.argmax(equal)} is the same in all {n:,} training series, so transform=whitening cannot tell "
+            "how its samples vary; remove the channel or use transform=per_series."
+        )
 
 
 class _Moments:

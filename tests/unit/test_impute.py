@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.impute import KNNImputer
 
+from ecgan.errors import ConfigError
+from ecgan.preprocess.clean import Clean
 from ecgan.preprocess.impute import Impute
 from ecgan.types import FloatArray, Recordings
 
@@ -15,7 +17,7 @@ NAN = np.nan
 
 
 def imputed(x: FloatArray | list[FloatArray], step: Impute | None = None) -> Recordings:
-    return (step or Impute())(Recordings(x, np.arange(len(x)), 100.0, "mV", group=np.arange(len(x))))
+    return (step or Impute(max_missing=1))(Recordings(x, np.arange(len(x)), 100.0, "mV", group=np.arange(len(x))))
 
 
 def test_gaps_are_bridged_by_lines_and_ends_take_the_nearest_value() -> None:
@@ -50,7 +52,7 @@ def test_a_channel_without_any_value_drops_its_series(method: str) -> None:
     x = np.random.default_rng(0).normal(size=(4, 2, 30)).astype(np.float32)
     x[1, 0] = NAN
     x[2, 1, :5] = NAN
-    result = imputed(x, Impute(method))  # type: ignore[arg-type]
+    result = imputed(x, Impute(method, max_missing=1))  # type: ignore[arg-type]
     assert result.y.tolist() == [0, 2, 3]
     assert result.dropped == {"a channel without any value": 1}
     assert np.isfinite(result.x).all()
@@ -90,9 +92,37 @@ def test_where_no_moment_compares_lines_take_over() -> None:
     rng = np.random.default_rng(2)
     x = rng.normal(size=(1, 2, 30)).astype(np.float32)
     x[0, :, 10:14] = NAN  # both channels are missing: scikit-learn would put the mean there
-    assert np.array_equal(np.asarray(imputed(x, Impute("knn")).x), np.asarray(imputed(x).x))
+    assert np.array_equal(np.asarray(imputed(x, Impute("knn", max_missing=1)).x), np.asarray(imputed(x).x))
     single = x[:, :1].copy()
-    assert np.array_equal(np.asarray(imputed(single, Impute("knn")).x), np.asarray(imputed(single).x))
+    assert np.array_equal(np.asarray(imputed(single, Impute("knn", max_missing=1)).x), np.asarray(imputed(single).x))
     never = x.copy()
     never[0, 0, :15], never[0, 1, 15:] = NAN, NAN  # no moment knows both
-    assert np.array_equal(np.asarray(imputed(never, Impute("knn")).x), np.asarray(imputed(never).x))
+    assert np.array_equal(np.asarray(imputed(never, Impute("knn", max_missing=1)).x), np.asarray(imputed(never).x))
+
+
+@pytest.mark.parametrize("ragged", [False, True])
+def test_series_with_much_missing_are_dropped_and_counted(ragged: bool) -> None:
+    x = np.random.default_rng(0).normal(size=(5, 2, 50)).astype(np.float32)
+    x[1, 1, :10] = NAN  # a fifth, which is not more than a fifth
+    x[2, 1, ::4] = NAN
+    x[4, 0] = NAN
+    result = imputed(list(x) if ragged else x, Impute())
+    assert result.y.tolist() == [0, 1, 3]
+    assert result.dropped == {"a channel without any value": 1, "more than 20 % missing in a channel": 1}
+    assert imputed(x, Impute(max_missing=1)).y.tolist() == [0, 1, 2, 3]
+    assert imputed(x, Impute(max_missing=0)).y.tolist() == [0, 3]
+
+
+def test_before_clean_it_drops_what_clean_would_have_dropped() -> None:
+    x = np.random.default_rng(0).normal(size=(4, 1, 40)).astype(np.float32)
+    x[2, 0, :30] = NAN
+    given = Recordings(x, np.arange(4), 100.0, "mV")
+    one, other = Clean()(Impute()(given)), Impute()(Clean()(given))
+    assert np.array_equal(np.asarray(one.x), np.asarray(other.x))
+    assert one.dropped == other.dropped == {"more than 20 % missing in a channel": 1}
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, NAN])
+def test_only_shares_are_taken(share: float) -> None:
+    with pytest.raises(ConfigError, match="a share from 0 to 1 as max_missing"):
+        Impute(max_missing=share)

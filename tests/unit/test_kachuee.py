@@ -103,48 +103,13 @@ def test_the_second_file_of_ptb_takes_abnormal_beats_only(tmp_path: Path) -> Non
         PTBBeats("kaggle").read(tmp_path, "ptbdb_normal.csv")
 
 
-@pytest.mark.parametrize("end", ["\r\n", "\n"])
-@pytest.mark.usefixtures("no_credentials")
-def test_auto_takes_complete_files_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str) -> None:
-    files = (CsvFile("mitbih_train.csv", (2, 1, 1, 1, 1), TRAIN), CsvFile("mitbih_test.csv", (1, 1, 1, 1, 1), TEST))
-    monkeypatch.setattr(MITBIHBeats, "csv", files)
-    mirror, data = tmp_path / "mirror", tmp_path / "data"
-    for name in ("mitbih_train.csv", "mitbih_test.csv"):
-        csv(folder_of(mirror) / name, [0, 1, 2, 3, 4], end)
-    assert MITBIHBeats().settled([data, mirror]).folder == "mitbih", "a row of the training file is missing"
-    csv(folder_of(mirror) / "mitbih_train.csv", [0, 0, 1, 2, 3, 4], end)
-    chosen = MITBIHBeats().settled([data, mirror])
-    assert (chosen.folder, chosen.partition) == ("kachuee_heartbeat", "Kaggle's training and test file")
-    assert "share patients" in chosen.note
-    parts = all_of(chosen, folder_of(mirror))
-    assert counts(chosen, parts) == chosen.expected == {"N": 3, "S": 2, "V": 2, "F": 2, "Q": 2}
-    assert [set(part.part.tolist()) for part in parts if part.part is not None] == [{TRAIN}, {TEST}]
-    csv(folder_of(data) / "mitbih_train.csv", [0], end)
-    csv(folder_of(data) / "mitbih_test.csv", [0], end)
-    assert MITBIHBeats().settled([data, mirror]).folder == "mitbih", "the first folder with files is the one used"
-
-
-@pytest.mark.parametrize("cls", SOURCES)
-def test_credentials_choose_kaggle_unless_a_subset_lies_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cls: type[KachueeBeats]
-) -> None:
-    monkeypatch.setattr(kachuee, "kaggle_credentials", lambda: True)
-    source = cls().settled([tmp_path])
-    assert source.folder == "kachuee_heartbeat"
-    urls = [file.url for file in source.files(folder_of(tmp_path))]
-    assert urls == [f"kaggle://shayanfazeli/heartbeat/{file.name}" for file in cls.csv]
-    for file in cls.csv:
-        csv(folder_of(tmp_path) / file.name, [0])
-    assert cls().settled([tmp_path]).folder == cls.rebuilt_from
-
-
 @pytest.mark.parametrize("cls", SOURCES)
 @pytest.mark.usefixtures("no_credentials")
 def test_origins_have_versions_and_notes_of_their_own(tmp_path: Path, cls: type[KachueeBeats]) -> None:
     auto, kaggle, rebuilt = cls().settled([tmp_path]), cls("kaggle"), cls("physionet")
     assert auto.version == rebuilt.version != kaggle.version
-    assert "not the Kaggle files" in rebuilt.note
-    assert "not the Kaggle files" not in kaggle.note
+    assert "not read from the Kaggle files" in rebuilt.note
+    assert "not read from the Kaggle files" not in kaggle.note
     assert kaggle.settled([tmp_path]) is kaggle
     with pytest.raises(ConfigError, match="did you mean 'kaggle'"):
         cls("kagle")

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import wfdb
 
+from ecgan.data.formats.records import read_annotations
 from ecgan.data.sources import dechazal
-from ecgan.data.sources.mitbih import MITBIH, cut_beats
+from ecgan.data.sources.mitbih import BEAT_SYMBOLS, MITBIH, PADDED, cut_beats
 from ecgan.errors import ConfigError, DataError
 from ecgan.types import TEST, TRAIN, UNUSED, Recordings, Source
 
@@ -85,6 +86,14 @@ def test_classes_of_ones_own(tmp_path: Path) -> None:
         ({"before": -1}, r"dataset\.before must be at least 0"),
         ({"leads": "MLII"}, "a list of names"),
         ({"leads": []}, "a list of names"),
+        ({"leads": 1}, "a list of names"),
+        ({"leads": ["MLII", 5]}, "has 5, which is no name of a lead"),
+        ({"leads": ["MLII", "mlii"]}, "names a lead twice"),
+        ({"classes": ["N"]}, "valid are aami, symbol"),
+        ({"classes": {1: ["N"]}}, "has 1 as a class, which is no text; put it in quotes"),
+        ({"classes": {"a": "NL"}}, r"dataset\.classes\.a is 'NL', but a list of symbols"),
+        ({"classes": {"a": [1]}}, r"dataset\.classes\.a is \[1\], but a list of symbols"),
+        ({"before": 30_000, "after": 6_001}, "are 36,001 samples together; at most 36,000"),
     ],
 )
 def test_wrong_settings_get_a_sentence(settings: dict[str, Any], message: str) -> None:
@@ -103,8 +112,35 @@ def test_leads_by_name_and_records_that_lack_them(tmp_path: Path) -> None:
     assert [np.asarray(chunk.x).shape for chunk in chunks] == [(6, 1, 280), (0, 1, 280), (6, 1, 280)]
     assert chunks[1].dropped == {"of records that lack a wanted lead": 6}
     assert "records 103 lack a wanted lead" in source.note
-    with pytest.raises(DataError, match=r"No record in .* has all leads .*V9"):
-        MITBIH(leads=["V9"]).pieces(tmp_path)
+    with pytest.raises(DataError, match=r"No record in .* has all leads .*V9.*; V9 is in none: valid are MLII, V2, V5"):
+        MITBIH(leads=["MLII", "V9"]).pieces(tmp_path)
+    with pytest.raises(DataError, match=r"No record .*'V5', 'V2'\]; no record has them together; take fewer"):
+        MITBIH(leads=["V5", "V2"]).pieces(tmp_path)
+
+
+def test_upper_and_lower_case_of_leads_are_the_same(tmp_path: Path) -> None:
+    written(tmp_path)
+    for leads, signs in ((["mlii"], [1]), (["v5", "Mlii"], [-1, 1])):
+        (chunk,) = read(MITBIH(leads=leads), tmp_path)
+        assert np.sign(np.asarray(chunk.x)[1, :, 0]).tolist() == signs
+
+
+@pytest.mark.parametrize("suffix", [".dat", ".atr"])
+def test_a_record_without_one_of_its_files_is_refused_at_once(tmp_path: Path, suffix: str) -> None:
+    written(tmp_path, "100")
+    written(tmp_path, "101")
+    (tmp_path / f"101{suffix}").unlink()
+    with pytest.raises(DataError, match=rf"101\.hea is there without \S+101\{suffix}; put a whole copy there by hand"):
+        MITBIH().pieces(tmp_path)
+
+
+def test_the_note_tells_how_many_windows_are_padded_where_that_is_known() -> None:
+    assert (
+        MITBIH().note
+        == "windows that leave their record (42 in the complete set) are padded with its first or last sample"
+    )
+    assert "42" not in MITBIH(before=99).note
+    assert MITBIH(edge="drop").note == ""
 
 
 def test_patients_and_partition(tmp_path: Path) -> None:
@@ -128,10 +164,11 @@ def test_the_partition_is_complete_and_disjoint() -> None:
 def test_download_list_names_all_records(tmp_path: Path) -> None:
     first = MITBIH().files(tmp_path)
     assert [file.name for file in first] == ["SHA256SUMS.txt"]
-    (tmp_path / "SHA256SUMS.txt").write_text("ab 100.dat\ncd 100.xws\n")
+    names = [f"{record}.{end}" for record in dechazal.RECORDS for end in ("dat", "hea", "atr", "xws")]
+    (tmp_path / "SHA256SUMS.txt").write_text("".join(f"{'ab' * 32} {name}\n" for name in names))
     files = {file.name: file for file in MITBIH().files(tmp_path)}
     assert len(files) == 1 + 3 * 48
-    assert files["100.dat"].sha256 == "ab"
+    assert files["100.dat"].sha256 == "ab" * 32
     assert files["234.atr"].url == "https://physionet.org/files/mitdb/1.0.0/234.atr"
 
 
@@ -143,6 +180,8 @@ def test_another_sampling_rate_is_refused(tmp_path: Path) -> None:
 
 def test_cutting_no_beats_gives_no_windows() -> None:
     assert cut_beats(np.zeros((2, 50), np.float32), np.zeros(0, np.int64), 3, 4).shape == (0, 2, 7)
+    none = cut_beats(np.zeros((2, 50), np.float32), np.zeros(0, np.int64), 60, 40)
+    assert (none.shape, none.dtype) == ((0, 2, 100), np.float32), "a series may be shorter than a window"
 
 
 @pytest.mark.parametrize(
@@ -160,3 +199,15 @@ def test_counts_of_the_real_database(mirror: Path, paced: bool, counts: list[int
     assert [found[i] for i in range(5)] == counts
     assert list(source.expected.values()) == counts
     assert len(source.pieces(raw)) == (48 if paced else 44)
+
+
+def test_windows_of_the_real_database_that_are_padded(mirror: Path) -> None:
+    raw = mirror / "mitbih" / "raw"
+    if not raw.is_dir():
+        pytest.skip(f"the mirror {mirror} has no mitbih/raw")
+    left = 0
+    for record in dechazal.UNPACED:
+        sample, symbol = read_annotations(raw, record)
+        beat = sample[np.isin(symbol, BEAT_SYMBOLS)]
+        left += int(((beat < 100) | (beat + 180 > 650_000)).sum())
+    assert left == PADDED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,10 @@ import pytest
 import wfdb
 
 from ecgan.data.sources import mitbih_beatgan
+from ecgan.data.sources.mitbih import MITBIH
 from ecgan.data.sources.mitbih_beatgan import FOLDER, MITBIHBeatGAN, _AuthorsBeats, _RebuiltBeats, band_passed
 from ecgan.errors import ConfigError, DataError
+from ecgan.preprocess import rpeaks
 from ecgan.preprocess.rpeaks import corrected_peaks, hamilton_peaks
 from ecgan.types import TEST, FloatArray
 
@@ -39,7 +42,9 @@ def test_origin_is_chosen_by_what_is_there(tmp_path: Path, monkeypatch: pytest.M
     arrays(tmp_path / "mirror" / FOLDER / "raw", counts)
     roots = [tmp_path / "data", tmp_path / "mirror"]
     chosen = MITBIHBeatGAN().settled(roots)
-    assert (chosen.folder, chosen.version) == ("mitbih", "1-physionet"), "a subset is not taken unasked"
+    assert (chosen.folder, chosen.version) == ("mitbih", "1-physionet, windows 1, R peaks 1"), (
+        "a subset is not taken unasked"
+    )
     monkeypatch.setattr(mitbih_beatgan, "COUNTS", counts)
     chosen = MITBIHBeatGAN().settled(roots)
     assert (chosen.folder, chosen.version) == (FOLDER, "1-authors")
@@ -49,6 +54,25 @@ def test_origin_is_chosen_by_what_is_there(tmp_path: Path, monkeypatch: pytest.M
     assert MITBIHBeatGAN("authors").settled(roots).folder == FOLDER
     with pytest.raises(ConfigError, match="valid are auto, authors, physionet"):
         MITBIHBeatGAN("kaggle")  # type: ignore[arg-type]
+
+
+def test_the_first_folder_with_all_arrays_decides(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    counts = {"N": 4, "S": 3, "V": 2, "F": 2, "Q": 1}
+    monkeypatch.setattr(mitbih_beatgan, "COUNTS", counts)
+    data, mirror = tmp_path / "data", tmp_path / "mirror"
+    arrays(data / FOLDER / "raw", counts | {"N": 3})
+    arrays(mirror / FOLDER / "raw", counts)
+    caplog.set_level(logging.INFO)
+    assert MITBIHBeatGAN().settled([data, mirror]).folder == "mitbih", "a subset would be read from the first folder"
+    assert f"the arrays in {data / FOLDER / 'raw'} are a subset" in caplog.text
+    (data / FOLDER / "raw" / "Q_samples.npy").unlink()
+    assert MITBIHBeatGAN().settled([data, mirror]).folder == FOLDER, "four of five are not read at all"
+
+
+def test_the_version_names_those_of_the_functions_used() -> None:
+    assert _RebuiltBeats.version.endswith(f"windows {MITBIH.version}, R peaks {rpeaks.VERSION}")
 
 
 def test_authors_arrays_are_read_in_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

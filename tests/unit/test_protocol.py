@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ecgan.data.sources.ecg5000 import ECG5000
 from ecgan.data.splits.folds import make_folds
 from ecgan.data.splits.protocol import protocol_of
+from ecgan.data.splits.splits_file import BUNDLED, data_facts, write_splits
 from ecgan.data.store import Store
 from ecgan.errors import ConfigError
 from ecgan.splitplan import SplitPlan
-from ecgan.types import TEST, TRAIN, UNUSED, IntArray
+from ecgan.types import TEST, TRAIN, UNUSED, Fold, IntArray
 
 NORMAL_ONLY = "; trained on normal series only"
 
@@ -33,7 +35,7 @@ def about(plan: SplitPlan, grouped: bool = True, shared: int = 0, partition: str
     """The protocol of a plan on these patients."""
     label, group, part = patients(shared)
     known = group if grouped else None
-    return protocol_of(make_folds(label, known, part, plan, 0), known, part, plan, partition)
+    return protocol_of(make_folds(label, known, part, plan, 0), label, known, part, plan, partition)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +62,8 @@ def about(plan: SplitPlan, grouped: bool = True, shared: int = 0, partition: str
 def test_methods_in_words(plan: SplitPlan, grouped: bool, words: str) -> None:
     assert about(plan, grouped)["description"] == words + NORMAL_ONLY
     everything = about(replace(plan, train_on="all"), grouped)["description"]
-    assert everything == f"{words}; trained on all classes"
+    nothing_abnormal_left = plan.abnormal == "test"
+    assert everything == words + (NORMAL_ONLY if nothing_abnormal_left else "; trained on all classes")
 
 
 def test_a_partition_with_a_name_is_called_by_it() -> None:
@@ -68,11 +71,46 @@ def test_a_partition_with_a_name_is_called_by_it() -> None:
         assert about(SplitPlan(method=method), partition="DS1 / DS2")["description"] == words + NORMAL_ONLY
 
 
-def test_folds_of_a_file_are_called_by_its_name() -> None:
-    label, group, part = patients(0)
-    plan = SplitPlan(method="from_file", path="somewhere/splits.json", abnormal="test")
-    folds = make_folds(label, group, part, SplitPlan(method="official"), 0)
-    assert protocol_of(folds, group, part, plan, "")["description"] == "the folds of splits.json" + NORMAL_ONLY
+@pytest.mark.parametrize("train_on", ["normal", "all"])
+@pytest.mark.parametrize("shared", [0, 7])
+def test_folds_of_a_file_are_described_by_it_and_by_what_they_train_on(
+    tmp_path: Path, train_on: str, shared: int
+) -> None:
+    label, group, part = patients(shared)
+    path, plan = tmp_path / "splits.json", SplitPlan(method="inter_patient", train_on=train_on)
+    folds = make_folds(label, group, part, plan, 0)
+    protocol = protocol_of(folds, label, group, part, plan, "DS1 / DS2")
+    write_splits(path, folds, data_facts(label, group), protocol)
+    again = SplitPlan(method="from_file", path=str(path), abnormal="test", train_on="all")
+    found = protocol_of(make_folds(label, group, part, again, 0), label, group, part, again)
+    assert found["description"] == f"the folds of splits.json: {protocol['description']}"
+    assert found["description"].endswith(NORMAL_ONLY if train_on == "normal" else "; trained on all classes")
+    assert found["description"].count("trained on") == 1
+    assert found["left_out"] == protocol["left_out"] != {}
+    write_splits(path, folds, data_facts(label, group), {"description": "ours; trained on all classes"})
+    said = protocol_of(folds, label, group, part, again)
+    assert said["description"] == protocol["description"].replace(
+        "DS1 / DS2, by patient", "the folds of splits.json: ours"
+    )
+    write_splits(path, folds, data_facts(label, group), {})
+    assert protocol_of(folds, label, group, part, again)["description"].startswith("the folds of splits.json; trained")
+
+
+def test_the_bundled_division_says_what_it_is() -> None:
+    label = ECG5000().read(BUNDLED, None).y
+    plan = SplitPlan(method="from_file", path="ecg5000_tutorial_splits.json", train_on="all")
+    words = protocol_of(make_folds(label, None, None, plan, 0), label, None, None, plan)["description"]
+    name = "the folds of ecg5000_tutorial_splits.json: the tutorial's own hold-out"
+    assert words == f"{name}; all abnormal series in the test part{NORMAL_ONLY}"
+
+
+def test_classes_that_miss_from_training_are_not_called_trained_on() -> None:
+    label = np.asarray([0, 0, 1, 2, 0, 0, 1, 2])
+    fold = Fold(0, np.asarray([0, 2]), np.asarray([1, 3]), np.arange(4, 8))
+    words = protocol_of([fold], label, None, None, SplitPlan(method="holdout", train_on="all"))["description"]
+    assert (
+        words == "one hold-out, stratified; trained on normal and abnormal series, but not on all classes in each fold"
+    )
 
 
 def test_patients_on_both_sides_are_left_out_and_named() -> None:
@@ -85,18 +123,44 @@ def test_patients_on_both_sides_are_left_out_and_named() -> None:
     assert seven["left_out"]["of the training side, from 7 patients (0, 1, 2, 3, 4, …) who are also tested"] == 42
 
 
-def test_the_published_form_says_that_they_stay() -> None:
-    found = about(SplitPlan(method="inter_patient", group=False), shared=1, partition="DS1 / DS2")
-    assert (
-        found["description"] == "DS1 / DS2, by patient; 1 patient (0) who is both trained on and tested" + NORMAL_ONLY
-    )
-    assert found["left_out"] == {"in no part of the source's own partition": 10}
-    assert not found["groups_kept_apart"]
+def test_the_published_form_says_that_they_stay_and_on_which_side() -> None:
+    label, group, part = patients(shared=1)
+    plan = SplitPlan(method="inter_patient", group=False, train_on="all")
+    (fold,) = make_folds(label, group, part, plan, 0)
+    assert 0 in group[fold.train]
+    swapped = Fold(0, fold.val, fold.train, fold.test)
+    for made, where, mixed in (
+        (fold, "both trained on", "training and test"),
+        (swapped, "on the training side", "validation and test"),
+    ):
+        found = protocol_of([made], label, group, part, plan, "DS1 / DS2")
+        who = f"1 patient (0) who is {where} and tested"
+        assert found["description"] == f"DS1 / DS2, by patient; {who}; trained on all classes"
+        assert found["groups_mixed_between"] == [mixed]
+        assert found["left_out"] == {"in no part of the source's own partition": 10}
+        assert not found["groups_kept_apart"]
+
+
+def test_parts_that_share_patients_are_named() -> None:
+    group, label = np.asarray([0, 0, 1, 2, 3, 3]), np.zeros(6, np.int64)
+    plan = SplitPlan(method="holdout", group=False)
+
+    def mixed(*folds: tuple[list[int], list[int], list[int]]) -> list[str]:
+        made = [Fold(k, *map(np.asarray, parts)) for k, parts in enumerate(folds)]
+        found: list[str] = protocol_of(made, label, group, None, plan)["groups_mixed_between"]
+        return found
+
+    assert mixed(([0, 1], [2], [3])) == []
+    assert mixed(([0], [1], [2, 3])) == ["training and validation"]
+    assert mixed(([2], [4], [5]), ([0], [1], [3])) == ["training and validation", "validation and test"]
+    assert mixed(([0, 4], [2], [1, 5])) == ["training and test"]
 
 
 def test_patients_count_as_kept_apart_only_if_they_are() -> None:
     assert about(SplitPlan(folds=3))["groups_kept_apart"]
-    assert not about(SplitPlan(folds=3, group=False))["groups_kept_apart"]
+    mixed = about(SplitPlan(folds=3, group=False))
+    assert not mixed["groups_kept_apart"]
+    assert mixed["groups_mixed_between"] == ["training and validation", "training and test", "validation and test"]
     unknown = about(SplitPlan(folds=3), grouped=False)
     assert (unknown["groups_known"], unknown["groups_kept_apart"], unknown["left_out"]) == (False, False, {})
 

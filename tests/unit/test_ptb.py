@@ -137,6 +137,19 @@ def test_a_record_shorter_than_its_header_is_refused(raw: Path) -> None:
         read(PTB(window_s=1.0), raw)
 
 
+def test_another_sampling_rate_is_refused(raw: Path) -> None:
+    header = raw / "patient001" / "s0010_re.hea"
+    header.write_text(header.read_text().replace(" 15 1000 ", " 15 500 "))
+    with pytest.raises(DataError, match=r"s0010_re\.hea gives 500 Hz instead of 1000; put a whole copy there by hand"):
+        read(PTB(window_s=1.0), raw)
+
+
+def test_a_record_without_its_signals_is_refused_at_once(raw: Path) -> None:
+    (raw / "patient200" / "s0405lre.dat").unlink()
+    with pytest.raises(DataError, match=r"s0405lre\.hea is there without \S+s0405lre\.dat; put a whole copy"):
+        PTB().pieces(raw)
+
+
 def test_another_unit_is_refused(raw: Path) -> None:
     header = raw / "patient001" / "s0010_re.hea"
     header.write_text(header.read_text().replace("/mV", "/uV"))
@@ -151,7 +164,14 @@ def test_another_unit_is_refused(raw: Path) -> None:
         ({"leads": ["vx"]}, r"dataset\.leads has 'vx'"),
         ({"leads": []}, r"dataset\.leads must name at least one"),
         ({"leads": ["i", "I"]}, r"dataset\.leads must name .* only once"),
-        ({"window_s": 0.0}, r"dataset\.window_s and dataset\.step_s must be greater than 0"),
+        ({"leads": "ii"}, r"dataset\.leads is null or a list of names"),
+        ({"leads": ["i", 2]}, r"dataset\.leads is null or a list of names"),
+        ({"window_s": 0.0}, r"dataset\.window_s is 0\.0, but from 0\.002 to 200 s"),
+        ({"window_s": 0.001}, r"dataset\.window_s is 0\.001"),
+        ({"window_s": 201.0}, r"dataset\.window_s is 201\.0"),
+        ({"window_s": float("nan")}, r"dataset\.window_s is nan"),
+        ({"step_s": 0.0}, r"dataset\.step_s is 0\.0, but must be finite and greater than 0"),
+        ({"step_s": float("inf")}, r"dataset\.step_s is inf"),
     ],
 )
 def test_wrong_settings(settings: dict[str, object], message: str) -> None:

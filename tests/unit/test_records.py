@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import wfdb
 
-from ecgan.data.formats.records import lead_names, read_annotations, read_signals, record_files
+from ecgan.data.formats.records import lead_names, read_annotations, read_signals, record_files, refuse_incomplete
 from ecgan.errors import DataError
 
 GAIN, BASELINE, LENGTH = 200, 1024, 1000
@@ -100,7 +100,7 @@ def test_a_missing_file_matters_only_to_its_leads(tmp_path: Path) -> None:
     assert read_signals(tmp_path, "s", ["i"]).x.tolist() == [
         [0.0, 0.0005000000237487257, 0.0010000000474974513, 0.001500000013038516]
     ]
-    with pytest.raises(DataError, match=r"s\.hea names .*s\.xyz, missing here; fetch it, or take leads"):
+    with pytest.raises(DataError, match=r"s\.hea names .*s\.xyz, missing here; put a whole copy there by hand"):
         read_signals(tmp_path, "s")
 
 
@@ -119,7 +119,10 @@ def replaced(path: Path, old: str, new: str) -> None:
         (lambda raw: cut(raw / "100.dat", 1000), r"100\.dat is damaged or shorter than 100\.hea says"),
         (lambda raw: cut(raw / "100.dat", 2997), r"100\.dat is damaged or shorter than 100\.hea says"),
         (lambda raw: cut(raw / "100.dat", 0), r"100\.dat is damaged or shorter than 100\.hea says"),
-        (lambda raw: (raw / "100.hea").unlink(), r"100\.hea is missing; fetch it again"),
+        (
+            lambda raw: (raw / "100.hea").unlink(),
+            r"100\.hea is missing; put a whole copy there by hand, or delete the folder",
+        ),
         (lambda raw: cut(raw / "100.hea", 0), r"100\.hea is not a complete WFDB header"),
         (lambda raw: cut(raw / "100.hea", 40), r"100\.hea is not a complete WFDB header"),
         (lambda raw: (raw / "100.hea").write_text("<html>404</html>"), r"100\.hea is not a complete WFDB header"),
@@ -155,6 +158,15 @@ def test_damaged_annotations_get_a_sentence(tmp_path: Path, damage: Callable[[Pa
         read_annotations(tmp_path, "100")
 
 
+def test_records_that_lack_a_file_are_refused(tmp_path: Path) -> None:
+    written(tmp_path)
+    refuse_incomplete(tmp_path, ["100"], (".hea", ".dat", ".atr"))
+    for suffix in (".atr", ".dat"):
+        (tmp_path / f"100{suffix}").unlink()
+    with pytest.raises(DataError, match=r"100\.hea is there without \S+100\.dat and \S+100\.atr; put a whole copy"):
+        refuse_incomplete(tmp_path, ["100"], (".hea", ".dat", ".atr"))
+
+
 def test_real_records_equal_what_wfdb_gives(mirror: Path) -> None:
     for folder, record, leads in (
         ("mitbih", "114", ["MLII", "V5"]),
@@ -167,3 +179,14 @@ def test_real_records_equal_what_wfdb_gives(mirror: Path) -> None:
         truth = wfdb.rdrecord(str(raw / record), channel_names=leads)
         order = [truth.sig_name.index(lead) for lead in leads]
         assert np.array_equal(read_signals(raw, record, leads).x, truth.p_signal.T[order].astype(np.float32))
+
+
+def test_a_header_that_names_the_file_of_another_record_is_refused(tmp_path: Path) -> None:
+    import wfdb
+
+    for name in ("a", "b"):
+        wfdb.wrsamp(name, 100, ["mV"], ["I"], np.zeros((200, 1)), fmt=["16"], write_dir=str(tmp_path))
+    header = tmp_path / "a.hea"
+    header.write_text(header.read_text().replace("a.dat", "b.dat"))
+    with pytest.raises(DataError, match=r"a\.hea names b\.dat, a file of another record"):
+        read_signals(tmp_path, "a")

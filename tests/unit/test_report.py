@@ -153,7 +153,19 @@ def facts(**changes: Any) -> dict[str, Any]:
     ("changes", "sentence"),
     [
         ({}, "patients are not told apart: training and test may share some"),
-        ({"groups_known": True}, "patients are known but mixed between training and test, as asked for"),
+        ({"groups_known": True}, "patients are known but mixed between two parts, as asked for"),
+        (
+            {"groups_known": True, "groups_mixed_between": ["training and validation"]},
+            "patients are known but mixed between training and validation, as asked for",
+        ),
+        (
+            {"groups_known": True, "groups_mixed_between": ["training and test", "validation and test"]},
+            "patients are known but mixed between training and test, and between validation and test, as asked for",
+        ),
+        (
+            {"groups_known": True, "groups_mixed_between": ["training and test"], "grouping": "series"},
+            "series are known but mixed between training and test, as asked for",
+        ),
         ({"groups_known": True, "groups_kept_apart": True}, "no patient is in two parts"),
         (
             {"groups_known": True, "groups_kept_apart": True, "grouping": "trial"},
@@ -161,8 +173,8 @@ def facts(**changes: Any) -> dict[str, Any]:
         ),
     ],
 )
-def test_every_report_says_whether_patients_straddle(run: Path, changes: dict[str, bool], sentence: str) -> None:
-    write_json(run / "run.json", facts(**changes))
+def test_every_report_says_whether_patients_straddle(run: Path, changes: dict[str, Any], sentence: str) -> None:
+    write_json(run / "run.json", facts() | {"protocol": changes})
     report.write(run)
     assert sentence in (run / "report.html").read_text(encoding="utf-8")
     assert sentence in " ".join(shown(run).split())

@@ -149,12 +149,25 @@ def test_lttb_refuses_to_lengthen() -> None:
         LTTB(50)(recordings(ragged))
 
 
-def test_lttb_does_not_hide_nan() -> None:
-    x = noise(n=40, channels=1)
-    where = np.random.default_rng(1).integers(1, 49, len(x))
-    x[np.arange(len(x)), 0, where] = np.nan
-    kept = np.asarray(LTTB(10)(recordings(x)).x)
-    assert np.isnan(kept).any(axis=(1, 2)).all(), "the store refuses NaN, so none may get lost on the way"
+@pytest.mark.parametrize("step", [Interpolate(20), LTTB(20), Polyphase(50)])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("ragged", [False, True])
+def test_missing_values_are_refused(step: Step, value: float, ragged: bool) -> None:
+    """LTTB drops peaks beside them, and the others spread them onto samples that are known."""
+    x = noise()
+    x[[1, 3], 0, 20] = value
+    with pytest.raises(
+        DataError, match=f"{type(step).__name__} needs complete series, but 2 hold .* number 1 .*impute"
+    ):
+        step(recordings(list(x) if ragged else x))
+
+
+@pytest.mark.parametrize(("order", "dtype"), [(">f4", np.float32), (">f8", np.float64), ("<f2", np.float32)])
+def test_lttb_takes_values_of_any_byte_order(order: str, dtype: type) -> None:
+    x = noise(length=200).astype(order)
+    result = np.asarray(LTTB(30)(recordings(x)).x)
+    assert result.dtype == np.dtype(dtype)
+    assert np.array_equal(result, np.asarray(LTTB(30)(recordings(x.astype(dtype))).x))
 
 
 @pytest.mark.parametrize("cls", [Interpolate, LTTB])
@@ -196,12 +209,11 @@ def test_polyphase_agrees_with_scipy_and_keeps_lines() -> None:
     assert np.allclose(kept, line[0, 0, ::4], atol=1e-5), "no fall towards zero at the ends"
 
 
-def test_polyphase_records_the_rate_that_results() -> None:
-    result = Polyphase(100)(recordings(noise(length=500), fs_hz=257.3))
-    assert result.fs_hz is not None
-    assert result.fs_hz != 100
-    assert result.fs_hz == pytest.approx(100, rel=1e-3)
-    assert np.asarray(result.x).shape[-1] == -(-500 * result.fs_hz // 257.3)
+def test_polyphase_gives_records_of_all_rates_the_same_one() -> None:
+    results = [Polyphase(100)(recordings(noise(length=5000), fs_hz=old)) for old in (257.3, 360.0, 128.01)]
+    assert [result.fs_hz for result in results] == [100.0] * 3
+    for old, result in zip((257.3, 360.0, 128.01), results, strict=True):
+        assert np.asarray(result.x).shape[-1] == pytest.approx(5000 * 100 / old, rel=1e-3, abs=1)
 
 
 @pytest.mark.parametrize("new", [0.01, 1e6])
@@ -210,9 +222,13 @@ def test_polyphase_refuses_a_ratio_beyond_whole_numbers(new: float) -> None:
         Polyphase(new)(recordings(noise()))
 
 
-def test_polyphase_refuses_zero_length() -> None:
-    with pytest.raises(DataError, match="zero length"):
-        Polyphase(50)(recordings([np.zeros((1, 0), np.float32)]))
+@pytest.mark.parametrize("length", [0, 1])
+def test_polyphase_refuses_series_without_two_samples(length: int) -> None:
+    x = np.ones((3, 1, length), np.float32)
+    for short in (x, [np.ones((1, 50), np.float32), *x]):
+        with pytest.raises(DataError, match=f"at least 2 samples per series, but the shortest has {length}; drop"):
+            Polyphase(50)(recordings(short))
+    assert np.asarray(Polyphase(50)(recordings(np.ones((1, 1, 2), np.float32))).x).tolist() == [[[1]]]
 
 
 @pytest.mark.parametrize("stride", [1, 2, 7, 50, 99])

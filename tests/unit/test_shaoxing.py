@@ -1,82 +1,27 @@
-"""Reading Chapman-Shaoxing: labels, figshare's CSV files and PhysioNet's records."""
+"""Reading Chapman-Shaoxing: figshare's CSV files and PhysioNet's records, and which of them are taken."""
 
 from __future__ import annotations
 
 import shutil
 import zipfile
 from collections import Counter
-from collections.abc import Iterable
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-import wfdb
 
-from ecgan.data.pool import in_order
 from ecgan.data.sources import shaoxing
-from ecgan.data.sources.shaoxing import LEADS, Shaoxing, coded_rhythms, rhythms
+from ecgan.data.sources.shaoxing import Shaoxing
+from ecgan.data.sources.shaoxing_labels import coded_rhythms
 from ecgan.errors import ConfigError, DataError
 from ecgan.types import Recordings, Source
-
-NAMES = tuple(f"MUSE_20180113_17132{i}_27000" for i in range(5))
-LABELS = ("AFIB", "SB", "SA", "SR", "SR")
-SAMPLES = 1300
-CODES = {1: "164889003,59118001", 2: "426177001", 4: "426783006"}
-"""As in the database, recording 3 is of the rhythm SA and lies in figshare's form only."""
-
-
-def labels(
-    raw: Path, rows: Iterable[tuple[str, ...]], header: tuple[str, ...] = ("FileName", "Rhythm", "Beat")
-) -> None:
-    import openpyxl
-
-    book = openpyxl.Workbook(write_only=True)
-    sheet = book.create_sheet()
-    for row in (header, *rows):
-        sheet.append(row)
-    book.save(raw / "Diagnostics.xlsx")
-
-
-def signal(seed: int) -> np.ndarray:
-    """(T, 12) in microvolts."""
-    return np.random.default_rng(seed).integers(-3000, 3000, (SAMPLES, 12))
-
-
-def csv_text(values: np.ndarray) -> str:
-    return "".join(",".join(f"{value:.5g}" for value in row) + "\n" for row in values)
-
-
-def put_csv(raw: Path, number: int) -> None:
-    (raw / "ECGDataDenoised").mkdir(exist_ok=True)
-    (raw / "ECGDataDenoised" / f"{NAMES[number - 1]}.csv").write_text(csv_text(signal(number)))
-
-
-def put_wfdb(raw: Path, number: int, codes: str, folder: str = "WFDBRecords/01/010", seed: int | None = None) -> Path:
-    """Write a record in WFDB format 16+24: a MATLAB file whose first 24 bytes are its header."""
-    place, name = raw / folder, f"JS{number:05}"
-    place.mkdir(parents=True, exist_ok=True)
-    values = signal(100 + number if seed is None else seed)
-    (place / f"{name}.mat").write_bytes(bytes(24) + values.astype("<i2").tobytes())
-    lines = [f"{name} 12 500 {SAMPLES}"]
-    lines += [f"{name}.mat 16+24 1000/mV 16 0 {values[0, i]} 0 0 {lead}" for i, lead in enumerate(LEADS)]
-    (place / f"{name}.hea").write_text("\n".join([*lines, "#Age: 85", "#Sex: Male", f"#Dx: {codes}"]) + "\n")
-    assert wfdb.rdheader(str(place / name)).fmt[0] == "16"
-    return place / f"{name}.hea"
+from shaoxing_files import CODES, NAMES, put_csv, put_wfdb, read, signal, with_labels
 
 
 @pytest.fixture
 def raw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Labels of five recordings, of which nothing else is there yet."""
-    monkeypatch.setattr(shaoxing, "RECORDINGS", len(NAMES))
-    folder = tmp_path / "shaoxing" / "raw"
-    folder.mkdir(parents=True)
-    labels(folder, ((name, label, "NONE") for name, label in zip(NAMES, LABELS, strict=True)))
-    return folder
-
-
-def read(source: Shaoxing, raw: Path) -> list[Recordings]:
-    return [source.read(raw, piece) for piece in source.pieces(raw)]
+    return with_labels(tmp_path, monkeypatch)
 
 
 def summary(source: Shaoxing, parts: list[Recordings]) -> list[tuple[int, str, int]]:
@@ -122,37 +67,6 @@ def test_the_archive_is_read_as_it_is(raw: Path) -> None:
     assert all(np.array_equal(np.asarray(a.x), np.asarray(b.x)) for a, b in zip(bare, packed, strict=True))
 
 
-def test_a_damaged_archive_is_refused(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    archive = raw / "ECGDataDenoised.zip"
-    with zipfile.ZipFile(archive, "w") as opened:
-        opened.writestr(f"ECGDataDenoised/{NAMES[0]}.csv", csv_text(signal(1)))
-    source = Shaoxing()
-    (piece,) = source.pieces(raw)
-    monkeypatch.setattr(shaoxing, "MAX_CSV_BYTES", 1000)
-    with pytest.raises(DataError, match=r"ECGDataDenoised\.zip holds .*csv of [\d,]+ bytes, more than is sensible"):
-        source.read(raw, piece)
-    monkeypatch.undo()
-    content = bytearray(archive.read_bytes())
-    content[2000] ^= 1
-    archive.write_bytes(content)
-    with pytest.raises(DataError, match=r"ECGDataDenoised\.zip is damaged at .*CRC"):
-        source.read(raw, piece)
-    archive.write_bytes(bytes(content)[: len(content) // 2])
-    with pytest.raises(DataError, match=r"ECGDataDenoised\.zip is not a whole zip file"):
-        Shaoxing().found(raw)
-
-
-def test_processes_may_read_one_archive_at_once(raw: Path) -> None:
-    with zipfile.ZipFile(raw / "ECGDataDenoised.zip", "w") as archive:
-        for number in range(1, len(NAMES) + 1):
-            archive.writestr(f"ECGDataDenoised/{NAMES[number - 1]}.csv", csv_text(signal(number)))
-    source = Shaoxing(window=1300)
-    pieces = list(source.pieces(raw)) * 4
-    parts = in_order(partial(source.read, raw), pieces, workers=2)
-    for part, piece in zip(parts, pieces, strict=True):
-        assert np.allclose(np.asarray(part.x)[0], signal(piece.number).T / 1000, atol=1e-6)
-
-
 def test_physionet_s_recordings_take_their_label_from_the_row(raw: Path) -> None:
     for number, codes in CODES.items():
         put_wfdb(raw, number, codes)
@@ -180,12 +94,12 @@ def test_auto_takes_the_form_of_which_more_is_there(raw: Path) -> None:
     source = Shaoxing(window=1300)
     parts = read(source, raw)
     assert summary(source, parts) == [(3, "SA", 1), (4, "SR", 1)]
-    assert source.note == "signals denoised by the authors; left aside in PhysioNet's form: 1"
+    assert source.note == "signals denoised by the authors"
     put_wfdb(raw, 2, CODES[2])
     put_wfdb(raw, 4, CODES[4])
     source = Shaoxing(window=1300)
     assert summary(source, read(source, raw)) == [(1, "AFIB", 1), (2, "SB", 1), (4, "SR", 1)]
-    assert source.note == "signals as recorded, not denoised; left aside in figshare's form: 2"
+    assert source.note == "signals as recorded, not denoised"
 
 
 def test_both_reads_every_recording_once_and_says_that_it_mixes(raw: Path) -> None:
@@ -268,81 +182,6 @@ def test_what_is_downloaded(tmp_path: Path) -> None:
     assert both == ["Diagnostics.xlsx", "ECGDataDenoised.zip", "SHA256SUMS.txt", *names[:4]]
 
 
-def broken_csv() -> dict[str, tuple[str, str]]:
-    lines = csv_text(signal(1)).splitlines()
-    cells = lines[2].split(",")
-
-    def with_row(*row: str) -> str:
-        return "\n".join([*lines[:2], ",".join(row), *lines[3:]]) + "\n"
-
-    return {
-        "text": (with_row("x", *cells[1:]), r"27000\.csv has 'x' in row 3, column 1; a finite number"),
-        "empty cell": (with_row(*cells[:11], ""), r"has '' in row 3, column 12; a finite number"),
-        "infinite": (with_row(cells[0], "Inf", *cells[2:]), r"has 'Inf' in row 3, column 2; a finite number"),
-        "short row": (with_row(*cells[:11]), r"has 11 columns in row 3 instead of 12"),
-        "long row": (with_row(*cells, "1"), r"has 13 columns in row 3 instead of 12"),
-        "one column less": ("\n".join(line.rsplit(",", 1)[0] for line in lines), r"has 11 columns in row 1 instead of"),
-        "nothing": ("\n", r"27000\.csv is empty"),
-        "binary": ("\x00\x01\x02", r"has 1 columns in row 1 instead of 12"),
-    }
-
-
-@pytest.mark.parametrize("fault", broken_csv())
-def test_a_broken_csv_is_refused(raw: Path, fault: str) -> None:
-    put_csv(raw, 1)
-    content, message = broken_csv()[fault]
-    (raw / "ECGDataDenoised" / f"{NAMES[0]}.csv").write_text(content)
-    with pytest.raises(DataError, match=message):
-        read(Shaoxing(), raw)
-
-
-def test_nan_in_a_csv_is_missing(raw: Path) -> None:
-    put_csv(raw, 1)
-    path = raw / "ECGDataDenoised" / f"{NAMES[0]}.csv"
-    first, rest = path.read_text().split(",", 1)
-    path.write_text(f"NaN,{rest}")
-    (part,) = read(Shaoxing(window=1300), raw)
-    assert first
-    assert np.isnan(np.asarray(part.x)).sum() == 1
-    assert np.isnan(np.asarray(part.x)[0, 0, 0])
-
-
-def broken_labels() -> dict[str, tuple[list[tuple[str, ...]], tuple[str, ...], str]]:
-    rows = [(name, label, "NONE") for name, label in zip(NAMES, LABELS, strict=True)]
-    usual = ("FileName", "Rhythm", "Beat")
-    return {
-        "no column": (rows, ("FileName", "Label", "Beat"), r"Diagnostics\.xlsx has no column 'Rhythm'"),
-        "unknown": ([*rows[:2], (NAMES[2], "SI", ""), *rows[3:]], usual, r"the unknown rhythm 'SI' in row 4; "),
-        "no label": ([*rows[:4], (NAMES[4],)], usual, r"the unknown rhythm '' in row 6; "),
-        "a row less": (rows[:4], usual, r"Diagnostics\.xlsx has 4 rows instead of 5, so they cannot be told"),
-    }
-
-
-@pytest.mark.parametrize("fault", broken_labels())
-def test_broken_labels_are_refused(raw: Path, fault: str) -> None:
-    rows, header, message = broken_labels()[fault]
-    labels(raw, rows, header)
-    with pytest.raises(DataError, match=message):
-        Shaoxing().pieces(raw)
-
-
-def test_a_file_that_is_no_xlsx_is_refused(raw: Path) -> None:
-    for content in (b"", b"<html>", (raw / "Diagnostics.xlsx").read_bytes()[:900]):
-        (raw / "Diagnostics.xlsx").write_bytes(content)
-        with pytest.raises(DataError, match=r"Diagnostics\.xlsx cannot be read as a table"):
-            rhythms(raw / "Diagnostics.xlsx")
-    (raw / "Diagnostics.xlsx").unlink()
-    with pytest.raises(DataError, match=r"Diagnostics\.xlsx is missing"):
-        rhythms(raw / "Diagnostics.xlsx")
-
-
-def test_a_record_of_another_rate_is_refused(raw: Path) -> None:
-    header = put_wfdb(raw, 1, CODES[1])
-    header.write_text(header.read_text().replace(" 12 500 ", " 12 250 "))
-    with pytest.raises(DataError, match=r"JS00001\.hea is not in mV at 500 Hz"):
-        read(Shaoxing(), raw)
-
-
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -355,13 +194,6 @@ def test_a_record_of_another_rate_is_refused(raw: Path) -> None:
 def test_wrong_settings(settings: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         Shaoxing(**settings)  # type: ignore[arg-type]
-
-
-def test_the_real_labels(mirror: Path) -> None:
-    table = rhythms(mirror / "shaoxing" / "raw" / "Diagnostics.xlsx")
-    assert table["Rhythm"].value_counts().to_dict() == shaoxing.RHYTHMS
-    assert (table.index[0], table.index[-1]) == (1, 10_646)
-    assert table.loc[3].tolist() == ["MUSE_20180111_165520_97000", "SA"]
 
 
 def test_the_real_recordings(mirror: Path) -> None:
@@ -394,7 +226,27 @@ def test_the_default_takes_physionet_s_from_the_mirror(mirror: Path) -> None:
     assert isinstance(source, Shaoxing)
     pieces = source.pieces(mirror / "shaoxing" / "raw")
     assert (source.origin, len(pieces)) == ("physionet", 20)
-    assert source.note == "signals as recorded, not denoised; left aside in figshare's form: 1"
+    assert source.note == "signals as recorded, not denoised"
     assert dropped([source.read(mirror / "shaoxing" / "raw", piece) for piece in pieces[10:]]) == {
         "recordings not in Diagnostics.xlsx": 10
     }
+
+
+def test_a_recording_whose_header_gives_another_rhythm_is_left_out_and_counted(raw: Path) -> None:
+    put_wfdb(raw, 1, "426783006")  # SR, but the labels have AFIB
+    put_wfdb(raw, 2, "59118001")  # no rhythm
+    put_wfdb(raw, 4, "426783006,426177001")  # two, so nothing is said against the labels
+    source = Shaoxing(window=1300)
+    parts = read(source, raw)
+    assert summary(source, parts) == [(2, "SB", 1), (4, "SR", 1)]
+    assert dropped(parts) == {"recordings whose header gives another rhythm than Diagnostics.xlsx": 1}
+
+
+def test_a_header_without_its_signals_is_refused_before_anything_is_read(raw: Path) -> None:
+    put_wfdb(raw, 1, CODES[1])
+    put_wfdb(raw, 9, "426783006", "challenge-2021/training/ningbo/g35").with_suffix(".mat").unlink()
+    assert len(Shaoxing().pieces(raw)) == 2, "Ningbo's are not read"
+    with pytest.raises(
+        DataError, match=r"JS00009\.hea is there without .*JS00009\.mat; put a whole copy there by hand"
+    ):
+        Shaoxing(ningbo=True).pieces(raw)

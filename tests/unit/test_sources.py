@@ -1,4 +1,4 @@
-"""Reading raw files of the UCR archive, and the synthetic sine waves."""
+"""Reading raw files of the UCR archive."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ecgan.data.sources import sine, ucr
-from ecgan.data.sources.sine import Sine
+from ecgan.data.sources import ucr
 from ecgan.data.sources.ucr import UCR, Wafer
 from ecgan.data.store import prepare
 from ecgan.errors import ConfigError, DataError
-from ecgan.types import TEST, TRAIN, FloatArray, IntArray, Recordings, Source
+from ecgan.types import TEST, TRAIN, FloatArray, Recordings, Source
 
 LABELS = {"TRAIN": [2, 2, 1, 2, 3], "TEST": [1, 3, 3, 3, 3, 2]}
 LENGTH = 12
@@ -89,7 +88,7 @@ def test_the_normal_class_may_be_named(tmp_path: Path) -> None:
     chunk = read(source, tmp_path)
     assert source.classes == ("label 3", "label 1", "label 2")
     assert chunk.y.tolist() == [2, 2, 1, 2, 0, 1, 0, 0, 0, 0, 2]
-    with pytest.raises(DataError, match=r"Toy has no class 4 that dataset\.normal asks for; valid are 1, 2, 3"):
+    with pytest.raises(ConfigError, match=r"Toy has no class 4 that dataset\.normal asks for; valid are 1, 2, 3"):
         read(UCR("Toy", normal=4), tmp_path)
 
 
@@ -98,8 +97,60 @@ def test_names_and_folders() -> None:
     assert UCR("ECG200", folder="mine").name == "mine"
     assert UCR("ECG200").remote[0].url == f"{ucr.ARCHIVE}/ECG200.zip"
     for name in ("../../etc/passwd", "a b", ""):
-        with pytest.raises(DataError, match="is not a name of the UCR archive"):
+        with pytest.raises(ConfigError, match=r"dataset\.name=.* is not a name of the UCR archive"):
             UCR(name)
+    for normal in (1.5, "1", True):
+        with pytest.raises(ConfigError, match=r"dataset\.normal is .*, but the archive's labels are whole numbers"):
+            UCR("ECG200", normal=normal)  # type: ignore[arg-type]
+
+
+def bare(raw: Path, train: str, test: str = "1\t5.0\t6.0\n") -> Path:
+    (raw / "Toy_TRAIN.tsv").write_text(train)
+    (raw / "Toy_TEST.tsv").write_text(test)
+    return raw
+
+
+def test_the_class_taken_as_normal_is_noted(tmp_path: Path) -> None:
+    for train, note in (
+        (
+            "3\t1\t2\n1\t1\t2\n3\t1\t2\n",
+            "label 3 was taken as normal because it is the most frequent in the training file",
+        ),
+        (
+            "3\t1\t2\n2\t1\t2\n",
+            "labels 2 and 3 are equally frequent in the training file; 2 was taken as normal: set dataset.normal",
+        ),
+        (
+            "3\t1\t2\n2\t1\t2\n1\t1\t2\n",
+            "labels 1, 2 and 3 are equally frequent in the training file; 1 was taken as normal: set dataset.normal",
+        ),
+    ):
+        source = UCR("Toy")
+        source.pieces(bare(tmp_path, train))
+        assert source.note == note
+    named = UCR("Toy", normal=2)
+    named.pieces(tmp_path)
+    assert named.note == ""
+
+
+@pytest.mark.parametrize("label", ["1.5", "nan", "inf"])
+def test_labels_that_are_no_whole_numbers_are_refused(tmp_path: Path, label: str) -> None:
+    bare(tmp_path, "1\t5.0\t6.0\n", f"1\t5.0\t6.0\n{label}\t5.0\t6.0\n")
+    with pytest.raises(DataError, match=rf"Toy_TEST\.tsv has the label {label} in row 2 of its data; a whole number"):
+        UCR("Toy").pieces(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("second", "channels"), [("1.0,2.0:3.0,4.0:1", 2), ("1.0,2.0,3.0,4.0,1", 0), ("1.0,2.0:3.0,4.0,1", 1)]
+)
+def test_multivariate_sets_and_those_without_labels_are_refused(tmp_path: Path, second: str, channels: int) -> None:
+    with zipfile.ZipFile(tmp_path / "Toy.zip", "w") as archive:
+        for part in LABELS:
+            archive.writestr(f"Toy_{part}.ts", f"@univariate false\n@data\n1.0,2.0,3.0,4.0:1\n\n{second}\n")
+    with pytest.raises(
+        DataError, match=rf"Toy_TRAIN\.ts has {channels} channels and a label in row 2 .*choose another"
+    ):
+        UCR("Toy").pieces(tmp_path)
 
 
 def damaged_zips(path: Path) -> dict[str, bytes]:
@@ -182,69 +233,8 @@ def test_wafer_truncated_between_rows_is_called_a_subset(tmp_path: Path, mirror:
 
 
 def test_wafer_with_other_labels_is_refused(tmp_path: Path) -> None:
-    for part in LABELS:
-        (tmp_path / f"Wafer_{part}.tsv").write_text("1\t0.5\t0.25\n2\t1.0\t2.0\n")
-    with pytest.raises(DataError, match="has other labels than 1 and -1"):
-        read(Wafer(), tmp_path)
-
-
-def sine_waves(**settings: float) -> tuple[FloatArray, IntArray]:
-    source = Sine(**settings)  # type: ignore[arg-type]
-    chunks = [source.read(Path(), piece) for piece in source.pieces(Path())]
-    return np.concatenate([np.asarray(c.x) for c in chunks]), np.concatenate([c.y for c in chunks])
-
-
-def test_sine_is_seeded_and_reading_twice_gives_the_same() -> None:
-    source = Sine(n_series=50)
-    first, again = read(source, Path()), read(source, Path())
-    assert np.array_equal(np.asarray(first.x), np.asarray(again.x))
-    assert np.array_equal(first.y, again.y)
-    assert not np.array_equal(np.asarray(first.x), sine_waves(n_series=50, seed=1)[0])
-
-
-def test_sine_has_the_asked_counts_shape_and_type() -> None:
-    x, y = sine_waves()
-    assert (x.shape, x.dtype) == ((30_000, 1, 128), np.float32)
-    assert np.bincount(y).tolist() == [24_000, 3_000, 3_000]
-    assert Sine.classes == ("normal", "noise", "superimposed")
-    _, y = sine_waves(n_series=200, anomaly_share=0.25, noise_share=0.2)
-    assert np.bincount(y).tolist() == [150, 10, 40]
-
-
-def test_series_of_a_full_chunk_do_not_depend_on_what_follows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sine, "CHUNK", 100)
-    short, labels = sine_waves(n_series=200)
-    long, more_labels = sine_waves(n_series=250)
-    assert np.array_equal(short, long[:200])
-    assert np.array_equal(labels, more_labels[:200])
-    assert len(np.unique(long.reshape(250, -1), axis=0)) == 250, "no chunk repeats another"
-
-
-def test_normal_sines_are_sines_within_the_asked_limits() -> None:
-    x, y = sine_waves(n_series=300, amplitude=2.0, vertical_shift=0.5, frequency=1.0, duration=25.0, seq_len=256)
-    normal = x[y == 0, 0].astype(np.float64)
-    assert normal.max() <= 2.5
-    assert normal.min() >= -2.0
-    # about its shift a sampled sine obeys s[i-1] + s[i+1] = k s[i]; solving for k and the shift leaves no residual
-    for series in normal[::20]:
-        design = np.stack([series[1:-1], np.ones(254)], axis=1)
-        target = series[:-2] + series[2:]
-        solution = np.linalg.lstsq(design, target, rcond=None)[0]
-        assert np.abs(design @ solution - target).max() < 1e-4
-
-
-def test_abnormal_sines_are_noise_and_mixtures() -> None:
-    x, y = sine_waves(n_series=2000)
-    noise, normal = x[y == 1, 0], x[y == 0, 0]
-    assert [noise.min(), noise.max()] == pytest.approx([normal.min(), normal.max()], abs=0.2)
-    assert noise.std() == pytest.approx(np.ptp(noise) / np.sqrt(12), rel=0.02), "uniform"
-    neighbors = np.corrcoef(noise[:, :-1].ravel(), noise[:, 1:].ravel())[0, 1]
-    assert abs(neighbors) < 0.03, "no sample tells anything about the next"
-    # the mean of three independent waves has a third of their variance
-    assert x[y == 2].var(axis=2).mean() / x[y == 0].var(axis=2).mean() == pytest.approx(1 / 3, rel=0.15)
-
-
-@pytest.mark.parametrize("settings", [{"n_series": 0}, {"seq_len": 0}, {"anomaly_share": 1.5}, {"noise_share": -0.1}])
-def test_impossible_sine_settings_are_refused(settings: dict[str, float]) -> None:
-    with pytest.raises(ConfigError, match=r"dataset\."):
-        Sine(**settings)  # type: ignore[arg-type]
+    for labels in ((1, 2), (2, 3), (1, 1)):
+        for part in LABELS:
+            (tmp_path / f"Wafer_{part}.tsv").write_text("".join(f"{label}\t0.5\t0.25\n" for label in labels))
+        with pytest.raises(DataError, match=r"has other labels than 1 and -1; delete its files"):
+            read(Wafer(), tmp_path)

@@ -125,7 +125,7 @@ def test_no_patient_is_in_two_parts(case: Case, plan: SplitPlan, seed: int) -> N
 
 @many
 @given(data_sets(grouped=False), st.floats(0.15, 0.5), seeds)
-def test_a_cut_of_series_is_stratified_within_one_per_class(case: Case, size: float, seed: int) -> None:
+def test_each_cut_of_series_is_stratified_within_one_per_class(case: Case, size: float, seed: int) -> None:
     splitter = Splitter(case.label, None, SplitPlan(), seed)
     everyone = np.arange(len(case.label))
     rest, piece = splitter.cut(everyone, size, len(everyone), 0)
@@ -146,7 +146,7 @@ def test_chunks_of_series_are_stratified_within_one_per_class(case: Case, n: int
 
 @many
 @given(data_sets(grouped=True), st.floats(0.1, 0.5), seeds)
-def test_a_cut_of_patients_is_within_the_largest_of_the_asked_size(case: Case, size: float, seed: int) -> None:
+def test_each_cut_of_patients_is_within_the_largest_of_the_asked_size(case: Case, size: float, seed: int) -> None:
     assert case.group is not None
     splitter = Splitter(case.label, case.group, SplitPlan(), seed)
     everyone = np.arange(len(case.label))

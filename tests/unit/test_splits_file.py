@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -9,13 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ecgan.data.sources.ecg5000 import ECG5000
 from ecgan.data.splits.folds import make_folds
-from ecgan.data.splits.splits_file import data_facts, digest_of, read_splits, write_splits
+from ecgan.data.splits.splits_file import BUNDLED, data_facts, digest_of, read_splits, told_by, write_splits
 from ecgan.errors import ConfigError, DataError, RunError
 from ecgan.splitplan import SplitPlan
 from ecgan.types import Fold, IntArray
 
 FACTS = {"groups_known": False}
+TUTORIAL = "ecg5000_tutorial_splits.json"
+TOOL = Path(__file__).parents[2] / "tools" / "tutorial_splits.py"
 
 
 def same(one: list[Fold], other: list[Fold]) -> bool:
@@ -31,7 +35,7 @@ def toy_labels() -> IntArray:
 
 def write_toy_splits(path: Path) -> tuple[list[Fold], str]:
     folds = make_folds(toy_labels(), None, None, SplitPlan(folds=3), 5)
-    return folds, write_splits(path, folds, {"n_series": 120, **FACTS}, {"method": "kfold"})
+    return folds, write_splits(path, folds, data_facts(toy_labels(), None), {"method": "kfold"})
 
 
 def test_splits_file_round_trip(tmp_path: Path) -> None:
@@ -94,16 +98,57 @@ def test_file_made_for_other_data_of_the_same_size_is_refused(tmp_path: Path) ->
 def test_file_made_before_patients_were_known_still_serves(tmp_path: Path) -> None:
     label, group, path = toy_labels(), np.arange(120) // 5, tmp_path / "splits.json"
     folds = make_folds(label, group, None, SplitPlan(folds=3), 0)
-    for facts in (data_facts(label, None), {"n_series": 120, **FACTS}):
+    write_splits(path, folds, data_facts(label, None), {})
+    assert same(folds, make_folds(label, group, None, SplitPlan(method="from_file", path=str(path)), 0))
+
+
+def test_file_that_does_not_tell_its_labels_is_refused(tmp_path: Path) -> None:
+    label, path = toy_labels(), tmp_path / "splits.json"
+    folds = make_folds(label, None, None, SplitPlan(folds=3), 0)
+    plan = SplitPlan(method="from_file", path=str(path))
+    for facts in ({"n_series": 120, **FACTS}, data_facts(label, None) | {"label_sha256": None}):
         write_splits(path, folds, facts, {})
-        assert same(folds, make_folds(label, group, None, SplitPlan(method="from_file", path=str(path)), 0))
+        with pytest.raises(DataError, match=r"does not tell for which data it was made.*make it anew with ecgan-train"):
+            make_folds(label, None, None, plan, 0)
 
 
-def test_bundled_division_is_found_by_its_name() -> None:
-    label = np.zeros(5000, np.int64)
-    plan = SplitPlan(method="from_file", path="ecg5000_tutorial_splits.json")
+def test_bundled_division_is_found_by_its_name_and_fits_the_bundled_beats_alone() -> None:
+    label = ECG5000().read(BUNDLED, None).y
+    plan = SplitPlan(method="from_file", path=TUTORIAL)
     (fold,) = make_folds(label, None, None, plan, 0)
     assert (len(fold.train), len(fold.val), len(fold.test)) == (2481, 293, 2226)
+    assert digest_of([fold]) == "23ce1628cbc9b9c0aea668cc2fc14feac7c89facf3d8dfb1d327a7907192e405"
+    with pytest.raises(DataError, match="as many series with other labels"):
+        make_folds(np.zeros(5000, np.int64), None, None, plan, 0)
+
+
+def test_bundled_division_is_what_its_tool_writes(tmp_path: Path) -> None:
+    spec = importlib.util.spec_from_file_location("tutorial_splits", TOOL)
+    assert spec is not None
+    assert spec.loader is not None
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    tool.main(tmp_path / "splits.json")
+    assert (tmp_path / "splits.json").read_bytes() == (BUNDLED / TUTORIAL).read_bytes()
+
+
+def test_lists_that_are_no_indices_stay_in_the_protocol(tmp_path: Path) -> None:
+    path = tmp_path / "splits.json"
+    protocol = {"only": [2], "seeds": [[1, 2], [3]], "words": '"test":[7] and "val": [1]'}
+    write_splits(path, [Fold(0, *(np.asarray([k]) for k in range(3)))], {"n_series": 3, **FACTS}, protocol)
+    folds, content = read_splits(path)
+    assert content["protocol"] == protocol
+    assert [getattr(folds[0], name).tolist() for name in ("train", "val", "test")] == [[0], [1], [2]]
+
+
+def test_a_damaged_protocol_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "splits.json"
+    folds, _ = write_toy_splits(path)
+    assert told_by(path) == ("", {})
+    for protocol in ("words", {"left_out": [1]}, {"left_out": {"reason": "many"}}):
+        write_splits(path, folds, data_facts(toy_labels(), None), protocol)  # type: ignore[arg-type]
+        with pytest.raises(RunError, match=r"The protocol in .* is damaged"):
+            told_by(path)
 
 
 def test_file_is_plain_json_and_may_be_written_in_any_style(tmp_path: Path) -> None:
@@ -130,7 +175,7 @@ def test_empty_parts_survive(tmp_path: Path) -> None:
 def test_file_with_abnormal_training_series_is_refused_under_train_on_normal(tmp_path: Path) -> None:
     label, path = toy_labels(), tmp_path / "splits.json"
     folds = make_folds(label, None, None, SplitPlan(folds=3, train_on="all"), 0)
-    write_splits(path, folds, {"n_series": len(label), **FACTS}, {})
+    write_splits(path, folds, data_facts(label, None), {})
     plan = SplitPlan(method="from_file", path=str(path))
     with pytest.raises(DataError, match=r"trains on abnormal series; set split\.train_on=all"):
         make_folds(label, None, None, plan, 0)
@@ -148,6 +193,6 @@ def test_file_that_divides_a_patient_is_refused_where_patients_are_to_be_kept(tm
 
 def test_file_without_folds_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "splits.json"
-    write_splits(path, [], {"n_series": 120, **FACTS}, {})
+    write_splits(path, [], data_facts(toy_labels(), None), {})
     with pytest.raises(DataError, match="holds no folds"):
         make_folds(toy_labels(), None, None, SplitPlan(method="from_file", path=str(path)), 0)

@@ -115,3 +115,17 @@ def test_whitening_refuses_what_it_cannot_do(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(whitening, "LARGEST", 100)
     with pytest.raises(DataError, match=r"3 channels of 20 samples is too large"):
         Whitening().fit([example()])
+
+
+@pytest.mark.parametrize("shrinkage", [None, 0.0, 1.0])
+def test_training_series_that_do_not_differ_are_refused_in_words_of_their_own(shrinkage: float | None) -> None:
+    x = example(n=6)
+    with pytest.raises(DataError, match="only one training series, but transform=whitening needs some that differ"):
+        Whitening(shrinkage).fit([x[:1]])
+    alike = x.copy()
+    alike[:, 2] = x[0, 2]
+    with pytest.raises(DataError, match=r"Channel 2 is the same in all 6 training series.*transform=per_series"):
+        Whitening(shrinkage).fit(pieces(alike, [1, 2]))
+    alike[:, 0] = 4
+    with pytest.raises(DataError, match="Channel 0 is constant over the training part"):
+        Whitening(shrinkage).fit([alike])

@@ -60,6 +60,9 @@ def read_signals(
     header = _header(raw, record)
     channels = list(range(header.n_sig)) if leads is None else [_channel(raw, record, header, lead) for lead in leads]
     holders = {(raw / record).with_name(header.file_name[channel]) for channel in channels}
+    foreign = [holder.name for holder in holders if holder.stem != Path(record).name]
+    if foreign:  # no checksum covers it, and no store would notice a change
+        raise DataError(f"{raw / record}.hea names {foreign[0]}, a file of another record; {mended(raw)}.")
     names = " and ".join(sorted(str(holder) for holder in holders if not holder.is_file()))
     if names:
         raise DataError(f"{raw / record}.hea names {names}, missing here; {mended(raw)}.")

@@ -136,7 +136,9 @@ class MITBIH(BaseSource):
         if leads and len(lacking) == len(leads):
             known = {name for names in leads.values() for name in names}
             unknown = self._missing(known)
-            hint = did_you_mean(unknown[0], known) if unknown else "no record has them together; take fewer."
+            hint = "no record has them together; take fewer."
+            if unknown:
+                hint = f"{unknown[0]} is in none: {did_you_mean(unknown[0], known)}"
             raise DataError(f"No record in {raw} has all leads of dataset.leads={list(self.leads or ())}; {hint}")
         if lacking:
             text = f"records {', '.join(lacking)} lack a wanted lead and are left out"
@@ -221,7 +223,11 @@ def symbols_by_class(classes: str | Mapping[str, Sequence[str]], present: Sequen
     for name, members in classes.items():
         if not isinstance(name, str):
             raise ConfigError(f"dataset.classes has {name!r} as a class, which is no text; put it in quotes.")
-        if isinstance(members, str) or not isinstance(members, Sequence) or not all(isinstance(s, str) for s in members):
+        if (
+            isinstance(members, str)
+            or not isinstance(members, Sequence)
+            or not all(isinstance(s, str) for s in members)
+        ):
             raise ConfigError(f"dataset.classes.{name} is {members!r}, but a list of symbols as text, such as [N, L].")
     symbols = {name: tuple(members) for name, members in classes.items()}
     used = [symbol for members in symbols.values() for symbol in members]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ecgan.data.formats.records import read_signals, record_files
+from ecgan.data.formats.records import mended, read_signals, record_files, refuse_incomplete
 from ecgan.data.source import BaseSource, listed
 from ecgan.errors import ConfigError, DataError, did_you_mean
 from ecgan.preprocess.window import windows
@@ -19,6 +20,9 @@ URL = "https://physionet.org/files/ptbdb/1.0.0"
 SUFFIXES = (".hea", ".dat")
 """The ``.xyz`` files hold the Frank leads, which are not used."""
 LEADS = ("i", "ii", "iii", "avr", "avl", "avf", "v1", "v2", "v3", "v4", "v5", "v6")
+FS_HZ = 1000.0
+SHORTEST_S, LONGEST_S = 0.002, 200.0
+"""Bounds of a window: two samples, and more than the longest record has."""
 HEALTHY, INFARCTION = "healthy control", "myocardial infarction"
 DIAGNOSES = (
     HEALTHY,
@@ -67,7 +71,7 @@ class PTB(BaseSource):
 
     Args:
         classes: ``mi`` or ``diagnosis``.
-        window_s: seconds per window; shorter records are left out.
+        window_s: seconds per window, from 0.002 to 200; shorter records are left out.
         step_s: seconds from the start of a window to that of the next.
         leads: names of the leads in the order wanted; by default the 12 standard ones.
     """
@@ -83,16 +87,15 @@ class PTB(BaseSource):
         step_s: float = 10.0,
         leads: Sequence[str] | None = None,
     ) -> None:
-        if classes not in CLASSES:
-            raise ConfigError(f"dataset.classes is {classes!r}; {did_you_mean(classes, CLASSES)}")
-        if window_s <= 0 or step_s <= 0:
-            raise ConfigError("dataset.window_s and dataset.step_s must be greater than 0 seconds.")
-        self.leads = LEADS if leads is None else tuple(str(lead).lower() for lead in leads)
-        unknown = [lead for lead in self.leads if lead not in LEADS]
-        if unknown:
-            raise ConfigError(f"dataset.leads has {unknown[0]!r}; {did_you_mean(unknown[0], LEADS)}")
-        if not self.leads or len(set(self.leads)) < len(self.leads):
-            raise ConfigError("dataset.leads must name at least one lead, and each only once.")
+        if classes not in tuple(CLASSES):
+            raise ConfigError(f"dataset.classes is {classes!r}; {did_you_mean(str(classes), CLASSES)}")
+        if not SHORTEST_S <= window_s <= LONGEST_S:  # which NaN is not
+            raise ConfigError(
+                f"dataset.window_s is {window_s}, but from {SHORTEST_S:g} to {LONGEST_S:g} s are possible."
+            )
+        if not (step_s > 0 and math.isfinite(step_s)):
+            raise ConfigError(f"dataset.step_s is {step_s}, but must be finite and greater than 0 seconds.")
+        self.leads = LEADS if leads is None else _leads(leads)
         self.classes = CLASSES[classes]
         self.window_s, self.step_s = window_s, step_s
 
@@ -105,7 +108,12 @@ class PTB(BaseSource):
         return tuple(name for record in _names(raw) for name in record_files(raw, record, SUFFIXES))
 
     def pieces(self, raw: Path) -> Sequence[Record]:
-        """All records; how many are excerpts goes into the note."""
+        """All records; how many are excerpts goes into the note.
+
+        Raises:
+            DataError: when a record lacks its signals.
+        """
+        refuse_incomplete(raw, _names(raw), SUFFIXES)
         comments = {name: _comments(raw / f"{name}.hea") for name in _names(raw)}
         excerpts = sum("EXCERPT" in lines[-1] for lines in comments.values() if lines)
         self.note = ""
@@ -117,7 +125,8 @@ class PTB(BaseSource):
         """Cut one record into windows, or count it as left out.
 
         Raises:
-            DataError: when a file is damaged, or the diagnosis is not one of the database's.
+            DataError: when a file is damaged, the unit or the sampling rate is another one, or the diagnosis is not one
+                of the database's.
         """
         name, diagnosis = piece
         patient = PATIENT.match(name)
@@ -132,19 +141,31 @@ class PTB(BaseSource):
             return self._nothing("records with a diagnosis other than the classes asked for")
         signals = read_signals(raw, name, self.leads)
         if {unit.lower() for unit in signals.units} != {"mv"}:
-            raise DataError(
-                f"{raw / name}.hea gives {', '.join(signals.units)} as units instead of mV; fetch it again."
-            )
-        length, step = (max(1, round(seconds * signals.fs_hz)) for seconds in (self.window_s, self.step_s))
+            raise DataError(f"{raw / name}.hea gives {', '.join(signals.units)} as units instead of mV; {mended(raw)}.")
+        if signals.fs_hz != FS_HZ:
+            raise DataError(f"{raw / name}.hea gives {signals.fs_hz:g} Hz instead of {FS_HZ:g}; {mended(raw)}.")
+        length, step = (max(1, round(seconds * FS_HZ)) for seconds in (self.window_s, self.step_s))
         x = windows(signals.x, length, step)
         if not len(x):
             return self._nothing("records shorter than a window")
         y = np.full(len(x), self.classes.index(diagnosis))
-        return Recordings(x, y, signals.fs_hz, "mV", group=np.full(len(x), int(patient[1])))
+        return Recordings(x, y, FS_HZ, "mV", group=np.full(len(x), int(patient[1])))
 
     def _nothing(self, reason: str) -> Recordings:
         x, none = np.empty((0, len(self.leads), 0), np.float32), np.empty(0, np.int64)
-        return Recordings(x, none, 1000.0, "mV", group=none, dropped={reason: 1})
+        return Recordings(x, none, FS_HZ, "mV", group=none, dropped={reason: 1})
+
+
+def _leads(leads: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(leads, str) or not all(isinstance(lead, str) for lead in leads):
+        raise ConfigError("dataset.leads is null or a list of names, such as [i, v5].")
+    names = tuple(lead.lower() for lead in leads)
+    unknown = [lead for lead in names if lead not in LEADS]
+    if unknown:
+        raise ConfigError(f"dataset.leads has {unknown[0]!r}; {did_you_mean(unknown[0], LEADS)}")
+    if not names or len(set(names)) < len(names):
+        raise ConfigError("dataset.leads must name at least one lead, and each only once.")
+    return names
 
 
 def _names(raw: Path) -> list[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ecgan.data.formats.listing import names_below
-from ecgan.data.formats.records import read_signals
+from ecgan.data.formats.records import mended, read_signals, refuse_incomplete
 from ecgan.data.formats.tables import read_table, whole_numbers
 from ecgan.data.source import BaseSource, listed
 from ecgan.errors import ConfigError, DataError
@@ -97,7 +97,8 @@ class PTBXL(BaseSource):
         """Chunks of the records that are there, in the order of the table.
 
         Raises:
-            DataError: when a table is damaged or lacks a column, or a value is not as it should be.
+            DataError: when a table is damaged or lacks a column, a value is not as it should be, or a record lacks its
+                signals.
         """
         column = COLUMN[self.fs_hz]
         table = read_table(raw / RECORDS, ("patient_id", "scp_codes", "strat_fold", column))
@@ -112,6 +113,7 @@ class PTBXL(BaseSource):
         there = {name.removesuffix(".hea") for name in names_below(raw, FOLDER[self.fs_hz], (".hea",))}
         names = np.asarray(table[column].tolist(), dtype=np.str_)
         rows = np.flatnonzero([name in there for name in names.tolist()])
+        refuse_incomplete(raw, names[rows].tolist(), SUFFIXES)
         chunks = (rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK))
         return [Chunk(tuple(names[c].tolist()), y[c], group[c], part[c]) for c in chunks]
 
@@ -129,7 +131,7 @@ class PTBXL(BaseSource):
             units = {unit.lower() for unit in signals.units}
             if (signals.x.shape, signals.fs_hz, units) != (x.shape[1:], self.fs_hz, {"mv"}):
                 raise DataError(
-                    f"{raw / name}.hea is not of {x.shape[-1]} samples in mV at {self.fs_hz} Hz; fetch it again."
+                    f"{raw / name}.hea is not of {x.shape[-1]} samples in mV at {self.fs_hz} Hz; {mended(raw)}."
                 )
             x[place] = signals.x
         dropped = {reason: int((piece.y == code).sum()) for code, reason in REASONS.items()}
@@ -157,7 +159,9 @@ def _superclasses(table: DataFrame, raw: Path) -> IntArray:
             found = {by_code[code] for code in codes.keys() if code in by_code}  # noqa: SIM118 - only a dict has keys
         except (ValueError, SyntaxError, AttributeError, TypeError, MemoryError, RecursionError) as error:
             place = f"row {row + 2}, column scp_codes"
-            raise DataError(f"{raw / RECORDS} has no statements in {place} ({text[:40]!r}); fetch it again.") from error
+            raise DataError(
+                f"{raw / RECORDS} has no statements in {place} ({text[:40]!r}); delete it and fetch it again."
+            ) from error
         known[text] = next(iter(found)) if len(found) == 1 else SEVERAL if found else NONE
     return np.asarray([known[text] for text in table["scp_codes"].tolist()], np.int64)
 

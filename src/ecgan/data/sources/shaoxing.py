@@ -6,27 +6,20 @@ import copy
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ecgan.data.formats.listing import names_below
 from ecgan.data.formats.members import member_content, member_names
-from ecgan.data.formats.records import read_signals
-from ecgan.data.formats.tables import read_numbers, read_table
+from ecgan.data.formats.records import mended, read_signals, refuse_incomplete
+from ecgan.data.formats.tables import read_numbers
 from ecgan.data.source import BaseSource, listed
+from ecgan.data.sources.shaoxing_labels import LABELS, NINGBO, RECORDINGS, RHYTHMS, coded_rhythms, rhythms
 from ecgan.errors import ConfigError, DataError, did_you_mean
 from ecgan.preprocess.window import windows
 from ecgan.types import Card, FloatArray, Recordings, RemoteFile, Source
 
-if TYPE_CHECKING:
-    from pandas import DataFrame
-
-LABELS = RemoteFile(
-    "Diagnostics.xlsx",
-    "https://figshare.com/ndownloader/files/15653771",
-    "5c508faccf394bdeef092963ce3e6a8ce0bd7388f07a9ee6c25043375533a899",
-)
 FOLDER = "ECGDataDenoised"
 ARCHIVE = RemoteFile(f"{FOLDER}.zip", "https://figshare.com/ndownloader/files/15652862")
 MAX_CSV_BYTES = 2**24
@@ -36,37 +29,6 @@ SUFFIXES = (".hea", ".mat")
 NUMBER = re.compile(r"/JS(\d{5})\.(?:hea|mat)$")
 ORIGINS = ("auto", "figshare", "physionet", "both")
 
-RHYTHMS = {
-    "SR": 1826,
-    "SB": 3889,
-    "AFIB": 1780,
-    "ST": 1568,
-    "SVT": 587,
-    "AF": 445,
-    "SA": 399,
-    "AT": 121,
-    "AVNRT": 16,
-    "AVRT": 8,
-    "SAAWR": 7,
-}
-"""Recordings of each rhythm; the normal one first."""
-RECORDINGS = sum(RHYTHMS.values())
-NINGBO = 34_905
-SNOMED = {
-    "426783006": "SR",
-    "426177001": "SB",
-    "164889003": "AFIB",
-    "427084000": "ST",
-    "426761007": "SVT",
-    "164890007": "AF",
-    "427393009": "SA",
-    "713422000": "AT",
-    "233896004": "AVNRT",  # the code of the database
-    "251166008": "AVNRT",  # the code of the Challenge
-    "233897008": "AVRT",
-    "195101003": "SAAWR",  # the code of the database
-    "17366009": "SAAWR",  # the code of the Challenge
-}
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 FS_HZ, SAMPLES, UV_PER_MV = 500, 5000, 1000.0
 
@@ -102,7 +64,8 @@ class Shaoxing(BaseSource):
     fewer or shorter ones, or resample. Ningbo's recordings (above JS10646), which PhysioNet mixes in, are not in
     ``Diagnostics.xlsx``: they are left out and counted, unless ``ningbo`` labels them by the one rhythm among their
     SNOMED codes; they code 7,615 times atrial flutter and never fibrillation, so their AF is doubtful, and some have
-    leads of zeros only.
+    leads of zeros only. Codes of a record that are of one rhythm, but of another one than the labels have, leave no way
+    to tell which is right: such recordings are left out and counted.
 
     Args:
         origin: ``auto``, ``figshare``, ``physionet`` or ``both``.
@@ -159,19 +122,22 @@ class Shaoxing(BaseSource):
         """Every recording once, by number; which form they have goes into the note.
 
         Raises:
-            DataError: when the labels are missing or damaged, or are others.
+            DataError: when the labels are missing or damaged, or are others, or a record lacks its signals.
         """
         self._take(self._chosen(raw))
         table = rhythms(raw / LABELS.name)
         rhythm = dict(enumerate(table["Rhythm"].tolist(), 1))
         number = {name: i for i, name in enumerate(table["FileName"].tolist(), 1)}
-        recorded = {i: Recording(path, i, rhythm.get(i)) for i, path in _records(raw).items()}
+        records = _records(raw)
+        recorded = {i: Recording(path, i, rhythm.get(i)) for i, path in records.items()}
         numbered = [(path, number.get(name, 0)) for name, path in _csv_files(raw).items()]
         denoised = [Recording(path, i, rhythm.get(i)) for path, i in numbered]
         alone = [recording for recording in denoised if recording.number not in recorded]
         chosen = {"figshare": denoised, "physionet": [*recorded.values()], "both": [*recorded.values(), *alone]}
-        covered = sum(self.ningbo or number <= RECORDINGS for number in recorded)
-        self.note = self._about(covered, len(denoised), len(alone))
+        wanted = [path for number, path in records.items() if self.ningbo or number <= RECORDINGS]
+        if self.origin != "figshare":
+            refuse_incomplete(raw, wanted, SUFFIXES)
+        self.note = self._about(len(wanted), len(alone))
         return sorted(chosen[self.origin], key=lambda recording: recording.number)
 
     def read(self, raw: Path, piece: Recording) -> Recordings:
@@ -184,7 +150,10 @@ class Shaoxing(BaseSource):
         if piece.rhythm is None and (is_csv or not self.ningbo):
             return self._nothing(f"recordings not in {LABELS.name}")
         x, comments = (_denoised(raw, piece.path), ()) if is_csv else _recorded(raw, piece.path)
-        found = [piece.rhythm] if piece.rhythm else coded_rhythms(comments)
+        coded = coded_rhythms(comments)
+        if piece.rhythm and len(coded) == 1 and coded[0] != piece.rhythm:
+            return self._nothing(f"recordings whose header gives another rhythm than {LABELS.name}")
+        found = [piece.rhythm] if piece.rhythm else coded
         if len(found) != 1:
             return self._nothing(f"recordings of Ningbo with {'several' if found else 'none'} of the rhythms")
         cut = windows(x, self.window, self.step)
@@ -213,8 +182,8 @@ class Shaoxing(BaseSource):
         if self.ningbo:  # nobody has counted its rhythms by this rule
             self.expected = {"records": sum(there.values()) + NINGBO}
 
-    def _about(self, recorded: int, denoised: int, alone: int) -> str:
-        """What every report must say, given the recordings of each form and those that figshare's alone has."""
+    def _about(self, recorded: int, alone: int) -> str:
+        """What every report must say, given the recordings in PhysioNet's form and those that figshare's alone has."""
         mixed = self.origin == "both" and recorded and alone
         texts = [
             f"recordings denoised by the authors: {alone}, as recorded: {recorded}; a model can tell them apart"
@@ -222,41 +191,9 @@ class Shaoxing(BaseSource):
             else "signals denoised by the authors"
             if self.origin == "figshare" or not recorded
             else "signals as recorded, not denoised",
-            f"left aside in PhysioNet's form: {recorded}" if self.origin == "figshare" and recorded else "",
-            f"left aside in figshare's form: {denoised}" if self.origin == "physionet" and denoised else "",
             "Ningbo's rhythms are its SNOMED codes, whose AF is doubtful" if self.ningbo else "",
         ]
         return "; ".join(text for text in texts if text)
-
-
-def rhythms(path: Path) -> DataFrame:
-    """Read the labels of all recordings.
-
-    Returns:
-        Columns ``FileName`` and ``Rhythm``; the index is the number of the recording, from 1.
-
-    Raises:
-        DataError: when the file is missing or damaged, lacks a column or rows, or names an unknown rhythm.
-    """
-    table = read_table(path, ("FileName", "Rhythm"))
-    if len(table) != RECORDINGS:
-        raise DataError(
-            f"{path} has {len(table):,} rows instead of {RECORDINGS:,}, so they cannot be told to recordings by "
-            "number; delete it and fetch it again."
-        )
-    table["Rhythm"] = table["Rhythm"].str.strip()
-    table.index += 1
-    unknown = table[~table["Rhythm"].isin(list(RHYTHMS))]
-    if len(unknown):
-        row, label = unknown.index[0] + 1, unknown["Rhythm"].iloc[0]
-        raise DataError(f"{path} has the unknown rhythm {label!r} in row {row}; {did_you_mean(label, RHYTHMS)}")
-    return table
-
-
-def coded_rhythms(comments: Sequence[str]) -> list[str]:
-    """Rhythms among the SNOMED CT codes of a header's comments, each once."""
-    codes = [code.strip() for line in comments if line.startswith("Dx:") for code in line[3:].split(",")]
-    return sorted({SNOMED[code] for code in codes if code in SNOMED})
 
 
 def _records(raw: Path) -> dict[int, str]:
@@ -283,7 +220,7 @@ def _recorded(raw: Path, record: str) -> tuple[FloatArray, Sequence[str]]:
     """(12, T) in mV, and the header's comments."""
     signals = read_signals(raw, record, LEADS)
     if signals.fs_hz != FS_HZ or {unit.lower() for unit in signals.units} != {"mv"}:
-        raise DataError(f"{raw / record}.hea is not in mV at {FS_HZ} Hz; delete it and fetch it again.")
+        raise DataError(f"{raw / record}.hea is not in mV at {FS_HZ} Hz; {mended(raw)}.")
     return signals.x, signals.comments
 
 

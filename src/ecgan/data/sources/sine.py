@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,12 +28,15 @@ class Sine(BaseSource):
         seq_len: samples per series.
         anomaly_share: share of abnormal series.
         noise_share: share of noise among the abnormal series.
-        amplitude: largest amplitude.
+        amplitude: largest amplitude; this and the next four are finite and greater than 0.
         frequency: largest angular frequency.
         phase: largest phase.
         vertical_shift: largest vertical shift.
         duration: end of the time axis.
-        seed: of the generator; independent of the seed of the training.
+        seed: of the generator, at least 0; independent of the seed of the training.
+
+    Raises:
+        ConfigError: when one of them is outside of its range.
     """
 
     name = "sine"
@@ -56,9 +60,15 @@ class Sine(BaseSource):
             raise ConfigError("dataset.n_series and dataset.seq_len must be at least 1.")
         if not (0 <= anomaly_share <= 1 and 0 <= noise_share <= 1):
             raise ConfigError("dataset.anomaly_share and dataset.noise_share are shares between 0 and 1.")
+        maxima = {"amplitude": amplitude, "frequency": frequency, "phase": phase, "vertical_shift": vertical_shift}
+        for name, value in (maxima | {"duration": duration}).items():
+            if not (value > 0 and math.isfinite(value)):
+                raise ConfigError(f"dataset.{name} is {value}, but must be finite and greater than 0.")
+        if not isinstance(seed, int) or seed < 0:
+            raise ConfigError(f"dataset.seed is {seed}, but must be a whole number of at least 0.")
         self.n_series, self.seq_len, self.seed = n_series, seq_len, seed
         self.anomaly_share, self.noise_share = anomaly_share, noise_share
-        self.maxima = (amplitude, frequency, phase, vertical_shift)
+        self.maxima = tuple(maxima.values())
         self.duration = duration
 
     def pieces(self, raw: Path) -> Sequence[int]:

@@ -14,8 +14,8 @@ import numpy as np
 
 from ecgan.data.formats.archive import is_inside
 from ecgan.data.source import BaseSource
-from ecgan.errors import DataError, did_you_mean
-from ecgan.types import TEST, TRAIN, Card, FloatArray, Recordings, RemoteFile
+from ecgan.errors import ConfigError, DataError, did_you_mean
+from ecgan.types import TEST, TRAIN, Card, FloatArray, IntArray, Recordings, RemoteFile
 
 ARCHIVE = "https://www.timeseriesclassification.com/aeon-toolkit"
 MAX_MEMBER_BYTES = 2 * 2**30
@@ -39,14 +39,22 @@ class UCR(BaseSource):
         name: name in the archive, such as ``ECG200``.
         folder: folder below ``data/`` and the mirror; the lower-case name by default.
         normal: the archive's label of the normal class.
+
+    Raises:
+        ConfigError: when the name is not one of the archive, or ``normal`` is no whole number.
     """
 
     partition = "the archive's"
     card = Card("any univariate set of the UCR archive", None, None, 1, False, "research, cite")
 
     def __init__(self, name: str, folder: str | None = None, normal: int | None = None) -> None:
+        name = str(name)  # digits alone are a number in YAML
         if not re.fullmatch(r"[A-Za-z0-9]+", name):
-            raise DataError(f"{name!r} is not a name of the UCR archive; they are letters and digits, such as ECG200.")
+            raise ConfigError(
+                f"dataset.name={name!r} is not a name of the UCR archive; they are letters and digits, such as ECG200."
+            )
+        if normal is not None and type(normal) is not int:
+            raise ConfigError(f"dataset.normal is {normal!r}, but the archive's labels are whole numbers.")
         self.archive_name, self.normal = name, normal
         self.name = folder or name.lower()
         self.classes = ()
@@ -58,18 +66,17 @@ class UCR(BaseSource):
         """Read both files, which tell the classes; they are small.
 
         Raises:
-            DataError: when a file is damaged, or the two differ in length.
+            ConfigError: when there is no class ``normal``.
+            DataError: when a file is damaged or multivariate, or the two differ in length.
         """
         tables = [_read_table(raw, self.remote[0], f"{self.archive_name}_{part}") for part in ("TRAIN", "TEST")]
         if tables[0].shape[1] != tables[1].shape[1]:
-            raise DataError(f"The two files of {self.archive_name} differ in length; fetch them again.")
+            raise DataError(f"The two files of {self.archive_name} differ in length; delete them and fetch them again.")
         table = np.concatenate(tables)
         part = np.repeat([TRAIN, TEST], [len(tables[0]), len(tables[1])])
         labels = table[:, 0].astype(np.int64)
-        names = self._normal_first(tables[0][:, 0].astype(np.int64), np.unique(labels))
+        names = self._normal_first(labels[part == TRAIN], np.unique(labels))
         self.classes = tuple(f"label {name}" for name in names)
-        if self.normal is None:
-            self.note = f"label {names[0]} was taken as normal because it is the most frequent in the training file"
         position = {name: i for i, name in enumerate(names)}
         y = np.asarray([position[label] for label in labels.tolist()])
         return (Recordings(table[:, None, 1:].astype(np.float32), y, fs_hz=None, unit="1", part=part),)
@@ -79,13 +86,23 @@ class UCR(BaseSource):
         recordings: Recordings = piece
         return recordings
 
-    def _normal_first(self, train: FloatArray, present: FloatArray) -> list[int]:
-        names, counts = np.unique(train, return_counts=True)
-        normal = int(names[counts.argmax()]) if self.normal is None else self.normal
-        known = [int(name) for name in present]
+    def _normal_first(self, train: IntArray, present: IntArray) -> list[int]:
+        """Labels, the normal one first; which one was taken goes into the note."""
+        known: list[int] = present.tolist()
+        normal = self.normal
+        if normal is None:
+            names, counts = np.unique(train, return_counts=True)
+            most: list[int] = names[counts == counts.max()].tolist()
+            normal = most[0]
+            self.note = (
+                f"label {normal} was taken as normal because it is the most frequent in the training file"
+                if len(most) == 1
+                else f"labels {', '.join(map(str, most[:-1]))} and {most[-1]} are equally frequent in the training "
+                f"file; {normal} was taken as normal: set dataset.normal"
+            )
         if normal not in known:
             hint = did_you_mean(str(normal), map(str, known))
-            raise DataError(f"{self.archive_name} has no class {normal} that dataset.normal asks for; {hint}")
+            raise ConfigError(f"{self.archive_name} has no class {normal} that dataset.normal asks for; {hint}")
         return [normal, *(name for name in known if name != normal)]
 
 
@@ -115,9 +132,12 @@ class Wafer(UCR):
         Raises:
             DataError: when a file is damaged or holds other labels than 1 and -1.
         """
-        pieces = super().pieces(raw)
+        try:
+            pieces = super().pieces(raw)
+        except ConfigError:  # there is no class 1
+            self.classes = ()
         if self.classes != ("label 1", "label -1"):
-            raise DataError(f"Wafer in {raw} has other labels than 1 and -1; fetch its files again.")
+            raise DataError(f"Wafer in {raw} has other labels than 1 and -1; delete its files and fetch them again.")
         self.classes = ("normal", "abnormal")
         return pieces
 
@@ -127,7 +147,7 @@ def _read_table(raw: Path, file: RemoteFile, stem: str) -> FloatArray:
     bare = all((raw / member).is_file() for member in file.members)
     place = raw / (f"{stem}.tsv" if bare else file.name)
     try:
-        return _parse(place.read_text(encoding="utf-8"), "tsv") if bare else _read_member(place, stem)
+        return _parse(place.read_text(encoding="utf-8"), "tsv", place) if bare else _read_member(place, stem)
     except DAMAGED as error:
         raise DataError(f"{place} is damaged ({error}); delete it and fetch it again.") from error
 
@@ -143,18 +163,39 @@ def _read_member(archive: Path, stem: str) -> FloatArray:
             if info is not None:
                 if info.file_size > MAX_MEMBER_BYTES:
                     raise ValueError(f"{info.filename} would unpack to {info.file_size} bytes")
-                return _parse(opened.read(info).decode("utf-8", errors="replace"), kind)
+                return _parse(opened.read(info).decode("utf-8", errors="replace"), kind, archive / info.filename)
     raise ValueError(f"it holds no {stem} file")
 
 
-def _parse(text: str, kind: str) -> FloatArray:
+def _parse(text: str, kind: str, place: Path) -> FloatArray:
     """Rows of label first, then samples, whatever the file format."""
     if kind in ("ts", "arff"):
         body = re.split(r"(?im)^@data\s*$", text, maxsplit=1)[-1]
+        if kind == "ts":
+            _refuse_multivariate(body, place)
         text = body.replace(":", ",").replace(",", " ")
     if not text.strip():
         raise ValueError("it is empty")
     table = np.loadtxt(io.StringIO(text), ndmin=2, dtype=np.float64)
     if table.shape[1] < 2:  # noqa: PLR2004 - a label and a sample
         raise ValueError("rows of a label and at least one sample are expected")
-    return np.roll(table, 1, axis=1) if kind in ("ts", "arff") else table
+    table = np.roll(table, 1, axis=1) if kind in ("ts", "arff") else table
+    label = table[:, 0]
+    wrong = np.flatnonzero(~np.isfinite(label) | (label != np.round(label)))
+    if wrong.size:
+        raise DataError(
+            f"{place} has the label {label[wrong[0]]:g} in row {wrong[0] + 1} of its data; a whole number belongs "
+            "there."
+        )
+    return table
+
+
+def _refuse_multivariate(body: str, place: Path) -> None:
+    """In the archive's own format a colon ends each channel, and what follows the last one is the label."""
+    for row, line in enumerate(filter(str.strip, body.splitlines()), 1):
+        channels = line.split(":")[:-1]
+        if len(channels) != 1 or "," in line.rpartition(":")[2]:
+            raise DataError(
+                f"{place} has {len(channels)} channels and a label in row {row} of its data; only univariate sets with "
+                "labels can be read, so choose another."
+            )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
+import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -176,6 +178,13 @@ def seed_fold(seed: int, number: int, threads: int | None) -> int:
     torch.set_num_threads(threads or DEFAULT_THREADS)  # whatever an earlier run in this process has set
     threadpool_limits(threads or DEFAULT_THREADS, "blas")  # numpy's sums depend on their number too
     return own
+
+
+def return_memory() -> None:
+    """Give freed memory back to the system, which glibc does not do by itself for what lies between other pieces."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)
 
 
 @contextmanager

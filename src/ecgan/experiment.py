@@ -121,8 +121,10 @@ def run_fold(
     trainer.fit(model, data)
     fit_s = round(time.perf_counter() - started, 3)
     _refuse_divergence(best, model)
-    trainer.validate(model, data, ckpt_path=best.best_model_path, verbose=False, weights_only=True)
-    trainer.test(model, data, ckpt_path=best.best_model_path, verbose=False, weights_only=True)
+    for judge in (trainer.validate, trainer.test):
+        assembly.return_memory()
+        judge(model, data, ckpt_path=best.best_model_path, verbose=False, weights_only=True)
+    assembly.return_memory()
     for logger in trainer.loggers:
         logger.save()
     device, threads = str(trainer.strategy.root_device), torch.get_num_threads()

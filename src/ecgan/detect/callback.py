@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from array import array
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -50,9 +51,7 @@ class DetectionCallback(Callback):
         self.detectors, self.train, self.group = detectors, train, group
         self.directory, self.seed, self.fitted = directory, seed, fitted or {}
         self.console = console or Console(quiet=True)
-        self._scores: dict[str, list[torch.Tensor]] = {}
-        self._labels: list[torch.Tensor] = []
-        self._indices: list[torch.Tensor] = []
+        self._reset()
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Forget thresholds of earlier weights."""
@@ -130,21 +129,27 @@ class DetectionCallback(Callback):
     def _score(self, model: LightningModule, batch: Batch) -> None:
         for detector in self.detectors:
             score = detector.scorer.score(model, batch.x).detach()
-            self._scores.setdefault(detector.name, []).append(score.cpu().double())  # some devices have no float64
-        self._labels.append(batch.y.cpu())
-        self._indices.append(batch.index.cpu())
+            self._scores[detector.name].frombytes(_bytes(score.cpu().double()))  # some devices have no float64
+        self._labels.frombytes(_bytes(batch.y))
+        self._indices.frombytes(_bytes(batch.index))
 
     def _reset(self) -> None:
-        self._scores, self._labels, self._indices = {}, [], []
+        # in one piece each: thousands of small tensors between the batches would keep their memory from being freed
+        self._scores = {detector.name: array("d") for detector in self.detectors}
+        self._labels, self._indices = array("q"), array("q")
 
     def _collected(self) -> tuple[IntArray, IntArray]:
-        return torch.cat(self._indices).numpy(), torch.cat(self._labels).numpy()
+        return np.frombuffer(self._indices, np.int64), np.frombuffer(self._labels, np.int64)
 
     def _joined(self, detector: Detector) -> FloatArray:
-        joined: FloatArray = torch.cat(self._scores[detector.name]).numpy()
+        joined: FloatArray = np.frombuffer(self._scores[detector.name], np.float64)
         if not np.isfinite(joined).all():
             raise RunError(f"The detector {detector.name!r} gave a score that is not finite; lower the learning rate.")
         return joined
+
+
+def _bytes(values: torch.Tensor) -> bytes:
+    return values.cpu().numpy().tobytes()
 
 
 def _load(path: Path) -> dict[str, torch.Tensor]:

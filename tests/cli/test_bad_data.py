@@ -85,7 +85,7 @@ CASES: dict[str, tuple[str, Callable[[Path], None], tuple[str, ...], tuple[str, 
     "no .dat": ("mitbih", without_signals, ("dataset=mitbih",), ("100.hea", "100.dat")),
     "short .dat": ("mitbih", short_signals, ("dataset=mitbih",), ("100.dat", "shorter")),
     "annotation past the end": ("mitbih", annotation_past_the_end, ("dataset=mitbih",), ("100.atr", "99000", "43200")),
-    "no column": ("shaoxing", shaoxing("Rythm", 10_646), ("dataset=shaoxing",), ANOTHER),
+    "no column": ("shaoxing", shaoxing("Rhythms", 10_646), ("dataset=shaoxing",), ANOTHER),
     "labels of another length": ("shaoxing", shaoxing("Rhythm", 10), ("dataset=shaoxing",), ANOTHER),
     "zip with ../": ("toy", escaping_zip, ("dataset=ucr", "dataset.name=Toy"), ("Toy.zip", "../Toy_TRAIN.tsv")),
     "nothing usable": (

@@ -11,10 +11,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from ecgan.capabilities import Reconstructs
 from ecgan.evaluate.metrics import detection_metrics
 from ecgan.evaluate.predictions import read_predictions
 from ecgan.files import replacing
-from ecgan.types import IntArray, Reconstructs, Series
+from ecgan.types import IntArray, Series
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

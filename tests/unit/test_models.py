@@ -14,12 +14,13 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from ecgan.assembly import quiet
+from ecgan.capabilities import Discriminates, Encodes, Reconstructs
 from ecgan.errors import ConfigError
 from ecgan.models.autoencoder import Autoencoder
 from ecgan.models.base import Model
 from ecgan.models.beatgan import BeatGAN
 from ecgan.models.lstm_autoencoder import LSTMAutoencoder
-from ecgan.types import Batch, DataSpec, Discriminates, Encodes, Reconstructs
+from ecgan.types import Batch, DataSpec
 
 SPEC = DataSpec(seq_len=32, channels=2, n_classes=2)
 MAKERS: dict[str, Callable[..., Model]] = {

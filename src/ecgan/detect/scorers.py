@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ecgan.capabilities import Reconstructs
 from ecgan.errors import ConfigError
 from ecgan.losses import ErrorName, pointwise_error, reconstruction_error
-from ecgan.types import FloatArray, Reconstructs, Series
+from ecgan.types import FloatArray, Series
 
 CHUNK = 4096
 SMALLEST_SHARE = 0.01

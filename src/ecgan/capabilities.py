@@ -1,0 +1,52 @@
+"""What a model may be able to do; a detector names what it requires, and a model that has the methods has it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+
+@runtime_checkable
+class Reconstructs(Protocol):
+    """A model that maps series to their reconstruction."""
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """Map (B, C, T) to (B, C, T)."""
+
+
+@runtime_checkable
+class Encodes(Protocol):
+    """A model that maps series to latent vectors."""
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Map (B, C, T) to (B, latent)."""
+
+
+@runtime_checkable
+class Samples(Protocol):
+    """A model that generates series."""
+
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        """Draw (n, C, T)."""
+
+
+@runtime_checkable
+class Discriminates(Protocol):
+    """A model with a critic."""
+
+    def discriminate(self, x: Tensor) -> Tensor:
+        """Map (B, C, T) to (B,) logits, larger = more like training data."""
+
+    def features(self, x: Tensor) -> Tensor:
+        """Map (B, C, T) to (B, F): the critic's last hidden layer."""
+
+
+@runtime_checkable
+class Classifies(Protocol):
+    """A model that gives a score per class."""
+
+    def classify(self, x: Tensor) -> Tensor:
+        """Map (B, C, T) to (B, n_classes) logits."""

@@ -27,10 +27,19 @@ class Encodes(Protocol):
 
 @runtime_checkable
 class Samples(Protocol):
-    """A model that generates series."""
+    """A model that generates series from latent vectors."""
 
-    def sample(self, n: int, generator: torch.Generator) -> Tensor:
-        """Draw (n, C, T)."""
+    conditional: bool
+    """Whether it generates a series of a class that it is told; one that is not ignores ``y``."""
+
+    def draw(self, n: int, generator: torch.Generator, y: Tensor | None = None) -> Tensor:
+        """Draw latent vectors (n, latent), where the classes (n,) ask for it those of each class."""
+
+    def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Map latent vectors (n, latent) to series (n, C, T)."""
+
+    def sample(self, n: int, generator: torch.Generator, y: Tensor | None = None) -> Tensor:
+        """Draw series (n, C, T); ``y`` (n,) is the class of each, normal where it is None."""
 
 
 @runtime_checkable

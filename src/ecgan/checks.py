@@ -8,6 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from ecgan.capabilities import Classifies
 from ecgan.errors import ConfigError
 from ecgan.nodes import TARGET, check_node, locate
 from ecgan.plugins import files_of
@@ -18,7 +19,9 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "split.method": METHODS,
     "split.test": ("fixed", "rotate"),
     "split.abnormal": ("stratify", "test"),
-    "split.train_on": ("normal", "all"),
+    "split.train_on": ("auto", "normal", "all"),
+    "data.labels": ("classes", "binary"),
+    "data.sampling": ("shuffled", "balanced"),
     "trainer.precision": ("32-true", "bf16-mixed", "16-mixed"),
     "trainer.accelerator": ("auto", "cpu", "gpu", "cuda", "mps"),
 }
@@ -33,6 +36,9 @@ AT_LEAST: dict[str, int] = {
     "trainer.devices": 1,
     "trainer.threads": 1,
     "trainer.patience": 1,
+    "generation.n": 0,
+    "generation.every": 1,
+    "generation.bootstrap": 0,
 }
 ABOVE_ZERO = ("split.test_size", "split.val_size", "trainer.limit_train_batches")
 ROLES: dict[str, tuple[str, str]] = {
@@ -63,6 +69,12 @@ def check_content(content: dict[str, Any]) -> None:
     _check_steps(content["preprocess"]["steps"])
     _check_detectors(content["detector"])
     _check_capabilities(content)
+    _check_classes(content)
+
+
+def learns_classes(model: Mapping[str, Any]) -> bool:
+    """Tell whether a model's node needs training series of every class: it classifies, or generates by class."""
+    return issubclass(locate(model[TARGET]), Classifies) or bool(model.get("conditional"))
 
 
 def check_folder(key: str, name: str) -> None:
@@ -156,6 +168,14 @@ def _check_capabilities(content: dict[str, Any]) -> None:
                     f"The detector {name!r} needs a model that {capability.__name__.lower()}, which {model.__name__} "
                     f"does not; choose another detector, or one of these models: {able}."
                 )
+
+
+def _check_classes(content: dict[str, Any]) -> None:
+    if content["split"]["train_on"] == "normal" and learns_classes(content["model"]):
+        name = content["model"][TARGET].rpartition(".")[2]
+        raise ConfigError(
+            f"{name} learns to tell classes apart, and split.train_on=normal leaves it only one; set split.train_on=all."
+        )
 
 
 def _at(content: dict[str, Any], key: str) -> Any:

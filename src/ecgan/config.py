@@ -12,7 +12,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ecgan import userfile
-from ecgan.checks import check_content
+from ecgan.checks import check_content, learns_classes
 from ecgan.errors import ConfigError, did_you_mean
 from ecgan.explain import explain, first_line
 from ecgan.nodes import TARGET
@@ -32,10 +32,12 @@ class PathsConfig:
 
 @dataclass
 class DataConfig:
-    """Sizes of the batches."""
+    """Batches, and what models are told of the classes."""
 
     batch_size: int = 64
     eval_batch_size: int = 512
+    labels: str = "classes"
+    sampling: str = "shuffled"
 
 
 @dataclass
@@ -45,6 +47,7 @@ class SplitConfig(SplitPlan):
     method: str = MISSING
     seed: int = 0
     only: list[int] | None = None
+    train_on: str = "auto"
 
 
 @dataclass
@@ -64,12 +67,22 @@ class TrainerConfig:
     accelerator: str = "auto"
     devices: int = 1
     precision: str = "32-true"
+    compile: bool = False
     deterministic: bool = True
     threads: int | None = None
     patience: int | None = None
     limit_train_batches: float = 1.0
     progress_bar: bool = True
     figures: bool = True
+
+
+@dataclass
+class GenerationConfig:
+    """How what a model generates is judged."""
+
+    n: int = 2000
+    every: int | None = None
+    bootstrap: int = 200
 
 
 @dataclass
@@ -95,6 +108,7 @@ class TrainConfig:
     model: Any = None
     threshold: Any = None
     detector: Any = None
+    generation: GenerationConfig = field(default_factory=GenerationConfig)
     tracker: TrackerConfig = field(default_factory=TrackerConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
 
@@ -227,6 +241,8 @@ def checked(cfg: DictConfig) -> DictConfig:
         raise ConfigError(explain(error, TrainConfig.__dataclass_fields__)) from error
     assert isinstance(complete, DictConfig)  # noqa: S101 - both of its parts are
     check_content(plain(complete))
+    if complete.split.train_on == "auto":
+        complete.split.train_on = "all" if learns_classes(plain(complete.model)) else "normal"
     plan_of(complete).check()
     for detector in (complete.detector or {}).values():
         build(detector.scorer)

@@ -40,6 +40,7 @@ class DataSpec:
         n_classes: number of classes, the normal one included.
         fs_hz: sampling rate, or None where it is undefined (for example after LTTB).
         value_range: range of the transformed training series, or None where it is unbounded.
+        class_counts: training series of each class, or None where nobody counted.
     """
 
     seq_len: int
@@ -47,6 +48,7 @@ class DataSpec:
     n_classes: int
     fs_hz: float | None = None
     value_range: tuple[float, float] | None = None
+    class_counts: tuple[int, ...] | None = None
 
 
 class Batch(NamedTuple):

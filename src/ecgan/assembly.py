@@ -20,7 +20,9 @@ from pytorch_lightning.loggers import CSVLogger
 from rich.console import Console
 from threadpoolctl import threadpool_limits
 
+from ecgan.capabilities import Classifies, Samples
 from ecgan.checks import check_folder
+from ecgan.classify.callback import ClassificationCallback
 from ecgan.config import build, plain, plan_of
 from ecgan.data.datamodule import DataModule
 from ecgan.data.fetch.download import checksums, fetch
@@ -29,7 +31,10 @@ from ecgan.data.store import FORMAT, Store, prepare
 from ecgan.detect.callback import DetectionCallback
 from ecgan.detect.detector import Detector
 from ecgan.errors import ConfigError
-from ecgan.files import digest
+from ecgan.files import digest, replacing
+from ecgan.generate.callback import GenerationCallback, Judgment
+from ecgan.generate.writing import Description
+from ecgan.models.generative import EncodingModel
 from ecgan.types import Fold
 
 log = logging.getLogger(__name__)
@@ -106,8 +111,11 @@ def chosen_folds(folds: Sequence[Fold], only: Sequence[int] | None) -> list[Fold
 
 def data_module(cfg: DictConfig, store: Store, fold: Fold, seed: int) -> DataModule:
     """Loaders of one fold, with the transform fitted on its training part."""
-    sizes = cfg.data
-    return DataModule(store, fold, build(cfg.transform), sizes.batch_size, sizes.eval_batch_size, seed)
+    given = cfg.data
+    transform = build(cfg.transform)
+    return DataModule(
+        store, fold, transform, given.batch_size, given.eval_batch_size, seed, given.labels, given.sampling
+    )
 
 
 def detection(
@@ -131,8 +139,58 @@ def detection(
     detectors = [
         Detector(name, build(node.scorer), build(node.threshold)) for name, node in (cfg.detector or {}).items()
     ]
-    train, group = data.training_normals(), data.store.group
-    return DetectionCallback(detectors, train, group, directory, seed, fitted or {}, console)
+    train, store = data.training_normals(), data.store
+    return DetectionCallback(detectors, train, store.label, store.group, directory, seed, fitted or {}, console)
+
+
+def classification(data: DataModule, model: pl.LightningModule, directory: Path) -> list[pl.Callback]:
+    """What judges a classifier, and nothing for other models.
+
+    Args:
+        data: loaders of the fold.
+        model: to be tested.
+        directory: where the predictions go.
+    """
+    judged = isinstance(model, Classifies)
+    return [ClassificationCallback(data.label, data.store.group, directory)] if judged else []
+
+
+def generation(
+    cfg: DictConfig, data: DataModule, model: pl.LightningModule, directory: Path, seed: int, console: Console
+) -> list[pl.Callback]:
+    """What judges a model that generates, and nothing for other models.
+
+    Args:
+        cfg: the config.
+        data: loaders of the fold.
+        model: to be judged.
+        directory: of the fold.
+        seed: of all that is drawn.
+        console: where to say that it takes a while.
+    """
+    given = cfg.generation
+    if not isinstance(model, Samples) or not given.n:
+        return []
+    fold, manifest = data.fold, data.store.manifest
+    known = np.unique(data.label[fold.train])  # nobody can ask for classes that were not learned
+    indices = {"train": fold.train, "val": fold.val, "test": fold.test}
+    parts = {name: data.part(part[np.isin(data.label[part], known)]) for name, part in indices.items()}
+    channels, seq_len = data.store.data.shape[1:]
+    about = Description(given.n, channels, seq_len, manifest["unit"], manifest["fs_hz"], data.classes)
+    how = Judgment(given.n, given.every, given.bootstrap, cfg.trainer.figures, seed)
+    return [GenerationCallback(parts, directory / "generation", directory / "figures", about, how, console)]
+
+
+def fit_latents(model: pl.LightningModule, data: DataModule, weights: Path) -> None:
+    """Fit the latent distribution of a model with an encoder, for its best weights, and store it with them."""
+    if not isinstance(model, EncodingModel) or not model.latents.fitted:
+        return
+    checkpoint = torch.load(weights, map_location="cpu", weights_only=True)
+    model.load_state_dict(checkpoint["state_dict"])
+    model.fit_latents(data.part(data.fold.train))
+    checkpoint["state_dict"] = model.state_dict()
+    with replacing(weights) as temporary:
+        torch.save(checkpoint, temporary)
 
 
 def trainer(cfg: DictConfig, directory: Path, callbacks: list[pl.Callback], record: bool) -> pl.Trainer:

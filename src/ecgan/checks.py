@@ -87,12 +87,17 @@ def check_folder(key: str, name: str) -> None:
         raise ConfigError(f"{key} becomes a folder and may hold letters, digits, '_', '-' and '.', not {name!r}.")
 
 
+def has(model: type, capability: type) -> bool:
+    """Tell whether a class has the methods of a capability; what has attributes besides cannot be asked of classes."""
+    return all(hasattr(model, name) for name, what in vars(capability).items() if name[0] != "_" and callable(what))
+
+
 def models_with(capability: type) -> list[str]:
     """Names of the models that have a capability, those of plug-ins included."""
     names = []
     for file in (*(conf_dir() / "model").glob("*.yaml"), *files_of("model")):
         node = OmegaConf.create(file.read_text(encoding="utf-8"))
-        if isinstance(node, DictConfig) and TARGET in node and issubclass(locate(node[TARGET]), capability):
+        if isinstance(node, DictConfig) and TARGET in node and has(locate(node[TARGET]), capability):
             names.append(file.name.removesuffix(".yaml"))
     return sorted(names)
 
@@ -162,7 +167,7 @@ def _check_capabilities(content: dict[str, Any]) -> None:
     for name, node in (content["detector"] or {}).items():
         scorer = locate(node["scorer"][TARGET])
         for capability in getattr(scorer, "requires", ()):
-            if not issubclass(model, capability):
+            if not has(model, capability):
                 able = ", ".join(models_with(capability)) or "none"
                 raise ConfigError(
                     f"The detector {name!r} needs a model that {capability.__name__.lower()}, which {model.__name__} "
@@ -174,7 +179,7 @@ def _check_classes(content: dict[str, Any]) -> None:
     if content["split"]["train_on"] == "normal" and learns_classes(content["model"]):
         name = content["model"][TARGET].rpartition(".")[2]
         raise ConfigError(
-            f"{name} learns to tell classes apart, and split.train_on=normal leaves it only one; set split.train_on=all."
+            f"{name} learns to tell classes apart, and split.train_on=normal leaves only one; set split.train_on=all."
         )
 
 

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ecgan.errors import ConfigError, EcganError, did_you_mean
+from ecgan.errors import ConfigError, EcganError, IncompleteError, did_you_mean
 from ecgan.usage import USAGE, conf_dir, wants_help
 
 if TYPE_CHECKING:
@@ -35,6 +35,11 @@ def preprocess() -> None:
 def detect() -> None:
     """``ecgan-detect run=DIR [key=value …]``: score a finished run again."""
     _guarded("ecgan-detect", _detect)
+
+
+def generate() -> None:
+    """``ecgan-generate run=DIR out=FILE [key=value …]``: write new series."""
+    _guarded("ecgan-generate", _generate)
 
 
 def init() -> None:
@@ -175,7 +180,11 @@ def _train_one(cfg: DictConfig) -> None:
     from ecgan.experiment import run
 
     console = Console()
-    run(cfg, directory, console, {"overrides": hydra_cfg.overrides.task, "hydra": {"hydra": hydra_cfg}})
+    try:
+        run(cfg, directory, console, {"overrides": hydra_cfg.overrides.task, "hydra": {"hydra": hydra_cfg}})
+    except IncompleteError:
+        console.print(report.table(directory))
+        raise
     console.print(report.table(directory))
     console.print(f"Run directory: {directory}", soft_wrap=True, markup=False)
 
@@ -206,7 +215,7 @@ def _detect(arguments: list[str]) -> None:
     from rich.console import Console
 
     from ecgan import report
-    from ecgan.experiment import redetect, reproduced
+    from ecgan.redetection import redetect, reproduced
 
     directory = Path(given["run"])
     console = Console()
@@ -219,6 +228,17 @@ def _detect(arguments: list[str]) -> None:
         for name in (name for name, equal in same.items() if not equal):
             console.print(f"  differs: {name}", markup=False)
     console.print(f"Results: {out}", soft_wrap=True, markup=False)
+
+
+def _generate(arguments: list[str]) -> None:
+    from rich.console import Console
+
+    from ecgan.generation import generate, parse
+
+    request, console = parse(arguments), Console()
+    about = generate(request, console)
+    shape = f"{about.n:,} series of {about.channels} x {about.seq_len} samples"
+    console.print(f"{shape}: {request.out}", soft_wrap=True, highlight=False, markup=False)
 
 
 def _file_first(arguments: list[str]) -> tuple[Path | None, list[str]]:

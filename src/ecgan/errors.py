@@ -26,6 +26,14 @@ class RunError(EcganError):
     """A run directory, checkpoint or training cannot be used or continued."""
 
 
+class DivergedError(RunError):
+    """A training gave values that are not finite; what was saved before is still good."""
+
+
+class IncompleteError(RunError):
+    """Some folds of a run failed; what the others gave is there."""
+
+
 def did_you_mean(word: str, options: Iterable[str]) -> str:
     """Name the nearest valid word, or all of them when none is near.
 

@@ -12,13 +12,15 @@ import torch
 from torch import Tensor
 
 from ecgan.capabilities import Reconstructs
+from ecgan.evaluate.class_predictions import probabilities, read_class_predictions
+from ecgan.evaluate.classification import confusion_matrix
 from ecgan.evaluate.metrics import detection_metrics
 from ecgan.evaluate.predictions import read_predictions
-from ecgan.files import replacing
+from ecgan.files import write_figure
 from ecgan.types import IntArray, Series
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
 PER_KIND = 4
 
@@ -34,7 +36,7 @@ class OriginalSeries(Series, Protocol):
 
 
 def draw_fold(fold: Path, classes: Sequence[str]) -> None:
-    """Draw loss curves, and per detector scores, ROC, precision-recall and recall per class.
+    """Draw loss curves, a classifier's confusions, and per detector scores, ROC, precision-recall, recall per class.
 
     Args:
         fold: directory of the fold.
@@ -42,18 +44,21 @@ def draw_fold(fold: Path, classes: Sequence[str]) -> None:
     """
     from ecgan.evaluate import plots
 
-    log = fold / "lightning" / "metrics.csv"
+    log, classified = fold / "lightning" / "metrics.csv", fold / "classification" / "predictions.csv"
     if log.is_file():
-        _save(plots.loss_curves(pd.read_csv(log)), fold / "figures" / "loss.png")
+        part = "validation" if classified.is_file() else "validation normals"
+        write_figure(fold / "figures" / "loss.png", plots.loss_curves(pd.read_csv(log), part))
+    if classified.is_file():
+        _draw_confusion(classified, classes, fold / "figures" / "confusion.png")
     for file in sorted((fold / "detection").glob("*/predictions.csv")):
         name = file.parent.name
         table = read_predictions(file)
         metrics = detection_metrics(table)
-        _save(plots.score_histogram(table, classes, name), fold / "figures" / f"{name}_scores.png")
-        _save(plots.class_recall_bars(table, classes, name), fold / "figures" / f"{name}_recall.png")
+        write_figure(fold / "figures" / f"{name}_scores.png", plots.score_histogram(table, classes, name))
+        write_figure(fold / "figures" / f"{name}_recall.png", plots.class_recall_bars(table, classes, name))
         if table["abnormal"].nunique() > 1:
             curves = plots.ranking_curves(table, metrics["auroc"], metrics["average_precision"], name)
-            _save(curves, fold / "figures" / f"{name}_curves.png")
+            write_figure(fold / "figures" / f"{name}_curves.png", curves)
 
 
 def draw_reconstructions(
@@ -80,9 +85,14 @@ def draw_reconstructions(
         x_hat = test.inverse(model.reconstruct(batch.x.to(next(model.parameters()).device)), batch.index)
     x = test.original(batch.index)
     figure = plots.reconstructions(x.numpy(), x_hat.numpy(), batch.y.numpy(), classes)
-    _save(figure, fold / "figures" / "reconstruction.png")
+    write_figure(fold / "figures" / "reconstruction.png", figure)
 
 
-def _save(figure: Figure, path: Path) -> None:
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=110, metadata={"Software": None})
+def _draw_confusion(file: Path, classes: Sequence[str], path: Path) -> None:
+    from ecgan.evaluate import classification_plots
+
+    table = read_class_predictions(file)
+    n_classes = probabilities(table).shape[1]
+    names = classes if len(classes) == n_classes else ("normal", "abnormal")  # data.labels=binary
+    counts = confusion_matrix(table["label"].to_numpy(), table["predicted"].to_numpy(), n_classes)
+    write_figure(path, classification_plots.confusion(counts, names))

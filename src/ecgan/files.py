@@ -11,9 +11,12 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ecgan.errors import DataError, RunError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @contextmanager
@@ -75,6 +78,12 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file in one piece."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def write_figure(path: Path, figure: Figure) -> None:
+    """Write a matplotlib figure as PNG, with the same bytes every time."""
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=110, metadata={"Software": None})
 
 
 def write_json(path: Path, content: Any) -> None:

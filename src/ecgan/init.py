@@ -23,6 +23,7 @@ SECTIONS = (
     "model",
     "threshold",
     "detector",
+    "generation",
     "trainer",
 )
 

@@ -15,7 +15,7 @@ from ecgan.plugins import trusted_packages
 
 TARGET, PARTIAL = "_target_", "_partial_"
 TRUSTED = ("ecgan", "torch.optim", "pytorch_lightning.loggers", "pytorch_lightning.callbacks")
-RUNTIME = frozenset({"spec"})
+RUNTIME = frozenset({"spec", "n_classes"})
 """Constructor arguments that the program supplies and no file may set."""
 
 
@@ -72,14 +72,8 @@ def check_node(node: Any, where: str) -> None:
 
 def _check_call(node: Mapping[str, Any], where: str) -> None:
     cls = locate(node[TARGET])
-    hints = _type_hints(inspect.getattr_static(cls, "__init__"))
-    parameters = dict(inspect.signature(cls).parameters)
-    free = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
-    settable = {
-        name
-        for name, parameter in parameters.items()
-        if name not in RUNTIME and parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
-    }
+    parameters, hints, free = constructor(cls)
+    settable = set(parameters) - RUNTIME
     for key, value in node.items():
         if key in (TARGET, PARTIAL):
             continue
@@ -95,6 +89,23 @@ def _check_call(node: Mapping[str, Any], where: str) -> None:
     missing = [name for name in needed if name not in node]
     if missing and not node.get(PARTIAL):
         raise ConfigError(f"{where} lacks {missing[0]!r}, which {cls.__name__} needs; set {where}.{missing[0]}=….")
+
+
+def constructor(cls: type) -> tuple[dict[str, inspect.Parameter], dict[str, Any], bool]:
+    """What the constructor of a class takes by name: parameters, their types, and whether it takes any name.
+
+    A constructor that hands ``**settings`` on to the next class takes what that one takes.
+    """
+    parameters: dict[str, inspect.Parameter] = {}
+    hints: dict[str, Any] = {}
+    for owner in [owner for owner in cls.__mro__[:-1] if "__init__" in vars(owner)] or [cls]:
+        function = inspect.getattr_static(owner, "__init__")
+        own = inspect.signature(owner).parameters
+        named = {name: p for name, p in own.items() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
+        parameters, hints = named | parameters, _type_hints(function) | hints
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in own.values()):
+            return parameters, hints, False
+    return parameters, hints, True
 
 
 def _type_hints(function: Any) -> dict[str, Any]:

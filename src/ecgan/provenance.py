@@ -15,7 +15,8 @@ from typing import Any, Literal
 from ecgan.errors import RunError
 from ecgan.files import explain_os_error, read_json, write_json
 
-Status = Literal["running", "finished", "failed", "interrupted"]
+Status = Literal["running", "finished", "incomplete", "failed", "interrupted"]
+"""Incomplete: some of the folds failed, the others have results."""
 KEPT = ("dataset", "protocol", "seed", "splits")
 """What of a run holds for later detections too."""
 PACKAGES = (
@@ -65,7 +66,7 @@ def finish(directory: Path, status: Status, error: BaseException | None = None) 
 
 
 def read_finished(directory: Path) -> dict[str, Any]:
-    """Read ``run.json`` of a run that has ended well.
+    """Read ``run.json`` of a run that has ended, with results for all of its folds or some; ``folds`` holds those.
 
     Raises:
         RunError: when the directory is no run, or the run was not finished.
@@ -74,7 +75,7 @@ def read_finished(directory: Path) -> dict[str, Any]:
         raise RunError(f"{directory} is no run directory; name one that ecgan-train printed, with run.json in it.")
     facts = read_facts(directory)
     status = facts.get("status") if isinstance(facts, dict) else None
-    if status != "finished":
+    if status not in ("finished", "incomplete"):
         raise RunError(f"{directory} is not finished (status: {status}); train it again first.")
     if "detection_of" in facts:
         raise RunError(
@@ -83,6 +84,7 @@ def read_finished(directory: Path) -> dict[str, Any]:
     missing = [key for key in ("cwd", "dataset", "splits", "folds") if key not in facts]
     if missing:
         raise RunError(f"{directory / 'run.json'} is damaged ({missing[0]} is missing); train again.")
+    facts["folds"] = {name: fold for name, fold in facts["folds"].items() if fold.get("status") != "failed"}
     return facts
 
 

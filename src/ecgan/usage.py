@@ -89,4 +89,25 @@ Detectors: {", ".join(options("detector"))}
 Thresholds: {", ".join(options("threshold"))}"""
 
 
-USAGE = {"ecgan-train": _train, "ecgan-preprocess": _preprocess, "ecgan-detect": _detect}
+def _generate() -> str:
+    return """\
+ecgan-generate run=DIR out=NAME [n=1000] [fold=0] [seed=0] [class=NAME]
+
+Writes new series from a finished run whose model generates, in the unit of the data that it was trained on. It needs
+the run directory and no data. The same command gives the same bytes. Memory does not grow with n.
+
+  ecgan-generate run=DIR out=beats.npz n=10000     arrays for numpy.load
+  ecgan-generate run=DIR out=beats.csv             one row per series
+  ecgan-generate run=DIR out=beats                 a folder of WFDB records, where there is a sampling rate
+  ecgan-generate run=DIR out=pvc.npz class=PVC     one class only
+
+A model trained with model.conditional=true gives labelled series, of all classes as often as in training, or of the
+one class named."""
+
+
+USAGE = {
+    "ecgan-train": _train,
+    "ecgan-preprocess": _preprocess,
+    "ecgan-detect": _detect,
+    "ecgan-generate": _generate,
+}

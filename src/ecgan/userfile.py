@@ -48,7 +48,8 @@ def load(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     if "defaults" in content:
         _check_defaults(content["defaults"], path)
         return content
-    groups = [{group: None} for group in dict.fromkeys(chosen)]
+    # detector first: the file of a model may override it
+    groups = [{group: None} for group in dict.fromkeys([*(["detector"] if "model" in chosen else []), *chosen])]
     return {"defaults": ["schema", "hydra_settings", *groups, "_self_"], **content}
 
 

@@ -20,6 +20,8 @@ import ecgan.detect
 import ecgan.models
 import ecgan.preprocess
 from commands import forget_hydra
+from ecgan.capabilities import Classifies
+from ecgan.checks import models_with
 from ecgan.config import (
     PreprocessConfig,
     SplitConfig,
@@ -36,6 +38,9 @@ from ecgan.nodes import TARGET, locate
 from ecgan.usage import GROUPS, conf_dir, options
 
 FILES = sorted(file.relative_to(conf_dir()) for file in conf_dir().glob("*/*.yaml"))
+PAIRS = [file.stem for file in FILES if file.parent.name == "pair"]
+BASES = {"base", "adversarial", "generative", "reconstruction", "classification"}
+"""Modules of models that are there to derive from."""
 NEEDED = {
     "threshold/fixed": {"value": 1.0, "supervision": "normal_only"},
     "split/from_file": {"path": "splits.json"},
@@ -50,12 +55,14 @@ def _fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     forget_hydra()
 
 
-@pytest.mark.parametrize("file", FILES, ids=str)
+@pytest.mark.parametrize("file", [file for file in FILES if file.parent.name != "pair"], ids=str)
 def test_every_file_composes(file: Path) -> None:
     group, name = str(file.parent), file.stem
     needed = NEEDED.get(f"{group}/{name}", {})
     cfg = compose([f"{group}={name}", *(f"{group}.{key}={value}" for key, value in needed.items())])
     own = yaml.safe_load((conf_dir() / file).read_text(encoding="utf-8"))
+    own.pop("defaults", None)
+    own |= {"train_on": "normal"} if own.get("train_on") == "auto" else {}  # as the default model needs it
     root = yaml.safe_load((conf_dir() / "train.yaml").read_text(encoding="utf-8")).get(group, {})
     if group != "experiment":
         assert OmegaConf.to_container(cfg[group]) == root | own | needed
@@ -96,7 +103,7 @@ def test_every_setting_of_a_class_stands_in_its_file(file: Path) -> None:
         nodes = [node for node in (content, *content.get("steps", {}).values()) if TARGET in node]
     for node in nodes:
         cls = locate(node[TARGET])
-        assert set(node) - {TARGET} == set(inspect.signature(cls).parameters) - {"spec"}
+        assert set(node) - {TARGET, "defaults"} == set(inspect.signature(cls).parameters) - {"spec"}
 
 
 @pytest.mark.parametrize(
@@ -161,7 +168,7 @@ def has(*methods: str) -> Callable[[type], bool]:
 
 def trains(cls: type) -> bool:
     """Whether a class is a model to use, not a base to derive from; bases lack a network."""
-    return "training_step" in dir(cls) and cls.__module__ != "ecgan.models.base"
+    return "training_step" in dir(cls) and cls.__module__.rpartition(".")[2] not in BASES
 
 
 def targets(group: str) -> set[str]:
@@ -197,6 +204,28 @@ def test_precedence_of_group_experiment_and_command_line() -> None:
     assert compose(experiment).tracker.experiment == "lstm_autoencoder_tutorial"
     assert compose([*experiment, "tracker.experiment=mine"]).tracker.experiment == "mine"
     assert compose([*experiment, "model=beatgan"]).model[TARGET] == target_of("model", "beatgan")
+
+
+@pytest.mark.parametrize("model", models_with(Classifies))
+def test_a_model_that_does_not_reconstruct_brings_detectors_that_do_not_need_it(model: str) -> None:
+    assert list(compose([f"model={model}"]).detector) == ["knn", "pca"]
+    assert list(compose([f"model={model}", "detector=[pca]"]).detector) == ["pca"]
+    assert not compose([f"model={model}", "detector=none"]).detector
+    assert not compose(["experiment=ucr_classification", f"model={model}"]).detector
+    assert list(compose(["experiment=ucr_classification", f"model={model}", "detector=[knn]"]).detector) == ["knn"]
+    assert compose([f"model={model}"]).split.train_on == "all"
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_defaults_of_a_pair_stand_between_groups_and_command_line(pair: str) -> None:
+    dataset, model = next((d, m) for d, m in product(options("dataset"), options("model")) if f"{d}_{m}" == pair)
+    own = yaml.safe_load((conf_dir() / "pair" / f"{pair}.yaml").read_text(encoding="utf-8"))
+    for choice in ([], ["experiment=ucr_classification"]):
+        cfg = compose([*choice, f"dataset={dataset}", f"model={model}"])
+        assert OmegaConf.merge(cfg, own) == cfg
+    epochs = own["trainer"]["max_epochs"] + 1
+    cfg = compose([f"dataset={dataset}", f"model={model}", f"trainer.max_epochs={epochs}"])
+    assert cfg.trainer.max_epochs == epochs
 
 
 def test_mirror_comes_from_the_environment_or_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:

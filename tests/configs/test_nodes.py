@@ -159,7 +159,8 @@ def test_a_partial_node_may_lack_arguments() -> None:
     check_node({TARGET: "torch.optim.Adam", "_partial_": True}, "model.optimizer")
 
 
-KNOWN = [(model, key) for model in options("model") for key in ("latent", "error", "optimizer")]
+KEYS = ("latent", "reconstruction", "class_weights", "optimizer")
+KNOWN = [(model, key) for model in options("model") for key in KEYS if key in model_node(model)]
 
 
 @given(st.sampled_from(KNOWN), st.integers(0, 8), st.sampled_from(string.ascii_lowercase))

@@ -122,13 +122,17 @@ def test_every_nox_session_in_the_texts_exists(name: str) -> None:
 
 @pytest.mark.parametrize("words", ecgan_commands(), ids=" ".join)
 def test_every_command_line_composes(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ecgan import init
+    from ecgan import generation, init
     from ecgan.config import compose
+    from ecgan.generate.writing import WRITERS
 
     monkeypatch.chdir(tmp_path)
     if words[0] == "ecgan-init":
         init.main(words[1:])
         assert compose(file=Path(words[words.index("-o") + 1])).tracker.experiment == words[3]
+        return
+    if words[0] == "ecgan-generate":
+        assert generation.parse(words[1:]).out.suffix in WRITERS
         return
     rest = [word for word in words[1:] if not word.startswith(("-", "run=", "out="))]
     file = None
@@ -245,7 +249,8 @@ def test_examples_for_contributors_work_together(examples: str, tmp_path: Path) 
     from ecgan.config import compose
     from ecgan.data.splits.splits_file import read_splits
     from ecgan.evaluate.predictions import read_predictions
-    from ecgan.experiment import redetect, reproduced, run
+    from ecgan.experiment import run
+    from ecgan.redetection import redetect, reproduced
 
     rng = np.random.default_rng(0)
     label, patient = np.tile([0, 0, 0, 1], 30), np.repeat(np.arange(10), 12)

@@ -14,7 +14,7 @@ import pytest
 from ecgan.data.splits.splits_file import digest_of, read_splits, write_splits
 from ecgan.errors import ConfigError, EcganError, RunError
 from ecgan.evaluate.predictions import read_predictions
-from ecgan.experiment import redetect, reproduced
+from ecgan.redetection import redetect, reproduced
 from ecgan.files import write_json
 from ecgan.types import Fold
 

@@ -10,10 +10,14 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from ecgan.capabilities import Classifies, Reconstructs
+from ecgan.checks import models_with
 from ecgan.config import build, compose
 from ecgan.detect.detector import Threshold
+from ecgan.evaluate.class_predictions import probabilities, read_class_predictions
 from ecgan.evaluate.predictions import read_predictions
 from ecgan.experiment import run
+from ecgan.redetection import redetect, reproduced
 from ecgan.usage import options
 
 DATA = {
@@ -90,6 +94,9 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("case", cases(), ids="-".join)
 def test_a_model_fits_validates_and_tests(case: Case, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(workspace)
+    detectors = ["lstm_autoencoder", "knn", "pca"]
+    if case.model in models_with(Reconstructs):
+        detectors.insert(0, "reconstruction")
     cfg = compose(
         [
             *DATA[case.data],
@@ -102,13 +109,14 @@ def test_a_model_fits_validates_and_tests(case: Case, workspace: Path, monkeypat
             "data.batch_size=16",
             "data.eval_batch_size=32",
             "paths.mirror=null",
-            "detector=[reconstruction,lstm_autoencoder,knn,pca]",
+            f"detector=[{','.join(detectors)}]",
             "detector.lstm_autoencoder.scorer.epochs=1",
         ]
     )
     directory = workspace / "-".join(case)
     summary = run(cfg, directory)
     assert set(summary) == {"-", *cfg.detector}
+    assert ("accuracy" in summary["-"]) == (case.model in models_with(Classifies))
     splits = json.loads((directory / "splits.json").read_text("utf-8"))["folds"]
     assert len(splits) == cfg.split.folds
     for fold, (name, node) in product(splits, cfg.detector.items()):
@@ -122,3 +130,31 @@ def test_a_model_fits_validates_and_tests(case: Case, workspace: Path, monkeypat
         assert threshold.n_normal + threshold.n_abnormal <= len(fold["val"])
         assert (threshold.n_abnormal == 0) == (case.threshold in BLIND)
         assert 0 <= summary[name]["auroc"]["mean"] <= 1
+
+
+@pytest.mark.parametrize("model", models_with(Classifies))
+@pytest.mark.parametrize("labels", ["classes", "binary"])
+def test_a_classifier_is_judged_by_its_probabilities(
+    model: str, labels: str, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One word is enough, also with detectors, class weights, balanced batches and a later detection."""
+    monkeypatch.chdir(workspace)
+    given = [f"data.labels={labels}", "data.sampling=balanced", "model.class_weights=balanced", "split=holdout"]
+    cfg = compose([*DATA["sine"], *given, f"model={model}", "trainer=smoke", "data.batch_size=16", "paths.mirror=null"])
+    assert list(cfg.detector) == ["knn", "pca"]
+    directory = workspace / f"{model}-{labels}"
+    summary = run(cfg, directory)
+    (fold,) = json.loads((directory / "splits.json").read_text("utf-8"))["folds"]
+    table = read_class_predictions(directory / "fold_0" / "classification" / "predictions.csv")
+    known = read_predictions(directory / "fold_0" / "detection" / "knn" / "predictions.csv")["label"]
+    assert table["index"].tolist() == fold["test"]
+    assert known.nunique() == 3
+    assert table["label"].tolist() == (known if labels == "classes" else (known != 0).astype(int)).tolist()
+    assert probabilities(table).shape == (len(table), 3 if labels == "classes" else 2)
+    assert summary["-"]["accuracy"]["mean"] == (table["label"] == table["predicted"]).mean()
+    again = redetect(directory)
+    assert reproduced(directory, again) == dict.fromkeys(
+        ("fold_0/classification", "fold_0/detection/knn", "fold_0/detection/pca"), True
+    )
+    only = redetect(directory, ["detector=none"])
+    assert reproduced(directory, only) == {"fold_0/classification": True}

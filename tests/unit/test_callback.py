@@ -90,7 +90,8 @@ def data(tmp_path: Path) -> DataModule:
 def callback(
     data: DataModule, detectors: Sequence[Detector], directory: Path, fitted: dict[str, Path] | None = None
 ) -> DetectionCallback:
-    return DetectionCallback(detectors, data.training_normals(), data.store.group, directory, 7, fitted)
+    train, store = data.training_normals(), data.store
+    return DetectionCallback(detectors, train, store.label, store.group, directory, 7, fitted)
 
 
 def trainer(*callbacks: pl.Callback) -> pl.Trainer:
@@ -195,6 +196,19 @@ def test_predictions_are_those_of_the_test_part(data: DataModule, tmp_path: Path
     written = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
     expected = detection_metrics(table)
     assert written == {name: None if np.isnan(value) else value for name, value in expected.items()}
+
+
+def test_predictions_keep_the_classes_of_the_source_whatever_the_model_is_told(
+    data: DataModule, tmp_path: Path
+) -> None:
+    binary = DataModule(data.store, data.fold, Identity(), 8, 5, 0, labels="binary")
+    assert binary.spec.n_classes == 2
+    told, known = (
+        detected(module, [amplitude(MaxF1())], tmp_path / name) for module, name in ((binary, "2"), (data, "3"))
+    )
+    table = read_predictions(told / "amplitude" / "predictions.csv")
+    assert set(table["label"]) == {0, 1, 2}
+    assert files(told) == files(known)
 
 
 @pytest.mark.parametrize("others", [[amplitude], [lstm], [amplitude, lstm]], ids=len)

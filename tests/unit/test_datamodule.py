@@ -12,7 +12,15 @@ import torch
 from torch.utils.data import DataLoader
 
 from ecgan.data import datamodule
-from ecgan.data.datamodule import ArrayBatches, DataModule, ShuffledPositions, series_chunks
+from ecgan.data.datamodule import (
+    ArrayBatches,
+    BalancedPositions,
+    DataModule,
+    Labels,
+    Sampling,
+    ShuffledPositions,
+    series_chunks,
+)
 from ecgan.data.splits.folds import make_folds
 from ecgan.data.store import Store
 from ecgan.data.transforms.fourier import Fourier
@@ -27,8 +35,19 @@ def fold(toy_store: Store) -> Fold:
     return make_folds(toy_store.label, toy_store.group, None, SplitPlan(method="holdout", train_on="all"), 0)[0]
 
 
-def module(store: Store, fold: Fold, transform: Transform | None = None, seed: int = 0) -> DataModule:
-    return DataModule(store, fold, transform or Identity(), batch_size=16, eval_batch_size=50, seed=seed)
+def module(
+    store: Store,
+    fold: Fold,
+    transform: Transform | None = None,
+    seed: int = 0,
+    labels: Labels = "classes",
+    sampling: Sampling = "shuffled",
+) -> DataModule:
+    return DataModule(store, fold, transform or Identity(), 16, 50, seed, labels, sampling)
+
+
+def counts(label: np.ndarray) -> tuple[int, ...]:
+    return tuple(np.bincount(label, minlength=3).tolist())
 
 
 def order(loader: DataLoader[Batch]) -> list[int]:
@@ -87,6 +106,66 @@ def test_order_of_an_epoch_depends_on_its_number_alone() -> None:
     resumed = ShuffledPositions(50, seed=1)
     resumed.set_epoch(2)
     assert list(resumed) == epochs[2]
+
+
+LABEL = np.repeat([0, 2, 3], [40, 9, 1])
+"""Three of four classes, one of them with a single series."""
+
+
+def test_balanced_sampling_draws_as_many_of_each_class_that_is_there() -> None:
+    positions = BalancedPositions(LABEL, seed=1)
+    epochs = [list(positions) for _ in range(200)]
+    assert {len(epoch) for epoch in epochs} == {len(positions)} == {50}
+    drawn = [np.bincount(LABEL[epoch], minlength=4) for epoch in epochs]
+    assert all(sorted(of_class.tolist()) == [0, 16, 17, 17] for of_class in drawn)
+    assert len({tuple(of_class) for of_class in drawn}) == 3, "who gets one less changes with the epoch"
+    assert set(np.concatenate(epochs).tolist()) == set(range(50))
+    # within a class all series are alike: 40 counts of about 83 each
+    of_zero = np.bincount(np.concatenate(epochs), minlength=50)[:40]
+    assert np.abs(of_zero - of_zero.mean()).max() < 5 * np.sqrt(of_zero.mean())
+    first_half = np.mean([LABEL[epoch[:25]] == 3 for epoch in epochs])
+    assert abs(first_half - 1 / 3) < 0.03, "classes are mixed within an epoch"
+
+
+def test_balanced_draws_depend_on_seed_and_epoch_alone() -> None:
+    positions = BalancedPositions(LABEL, seed=1)
+    epochs = [list(positions) for _ in range(3)]
+    assert epochs[0] != epochs[1]
+    resumed = BalancedPositions(LABEL, seed=1)
+    resumed.set_epoch(2)
+    assert list(resumed) == epochs[2]
+    assert list(BalancedPositions(LABEL, seed=2)) != epochs[0]
+
+
+@pytest.mark.parametrize("label", [np.zeros(5, int), np.array([2]), np.array([1, 0])])
+def test_balanced_sampling_of_few_series(label: np.ndarray) -> None:
+    drawn = list(BalancedPositions(label, seed=0))
+    assert np.bincount(label[drawn]).tolist() == np.bincount(label).tolist()
+
+
+def test_a_balanced_epoch_is_as_long_and_holds_training_series_only(toy_store: Store, fold: Fold) -> None:
+    balanced = module(toy_store, fold, sampling="balanced")
+    epoch = np.array(order(balanced.train_dataloader()))
+    assert len(epoch) == len(fold.train)
+    assert set(epoch) <= set(fold.train)
+    n = np.bincount(toy_store.label[epoch])
+    assert n.max() - n.min() <= 1
+    assert order(balanced.val_dataloader()) == fold.val.tolist()
+    assert order(balanced.test_dataloader()) == fold.test.tolist()
+
+
+def test_binary_labels_are_all_that_a_model_is_told(toy_store: Store, fold: Fold) -> None:
+    data = module(toy_store, fold, labels="binary")
+    abnormal = (toy_store.label != 0).astype(int)
+    assert (data.spec.n_classes, data.spec.class_counts) == (2, counts(abnormal[fold.train])[:2])
+    for loader in (data.train_dataloader(), data.val_dataloader(), data.test_dataloader()):
+        for batch in loader:
+            assert batch.y.dtype == torch.int64
+            assert batch.y.tolist() == abnormal[batch.index].tolist()
+    balanced = module(toy_store, fold, labels="binary", sampling="balanced")
+    assert np.bincount(abnormal[order(balanced.train_dataloader())]).tolist() == [70, 70]
+    normals = data.training_normals()
+    assert len(normals) == (toy_store.label[fold.train] == 0).sum()
 
 
 @pytest.mark.parametrize("n", [1, 15, 16, 17, 48])
@@ -197,7 +276,8 @@ def test_detectors_get_training_normals_only(toy_store: Store, fold: Fold) -> No
 
 
 def test_spec_is_all_that_a_model_may_know(toy_store: Store, fold: Fold) -> None:
-    assert module(toy_store, fold).spec == DataSpec(64, 1, 3, fs_hz=100.0, value_range=None)
+    of_training = counts(toy_store.label[fold.train])
+    assert module(toy_store, fold).spec == DataSpec(64, 1, 3, 100.0, value_range=None, class_counts=of_training)
     assert module(toy_store, fold, MinMax()).spec.value_range == (-1.0, 1.0)
 
 
@@ -216,7 +296,7 @@ def test_transform_is_fitted_on_all_training_series_in_pieces(
 
 def test_spec_is_that_of_the_transformed_series(toy_store: Store, fold: Fold) -> None:
     data = module(toy_store, fold, Fourier())
-    assert data.spec == DataSpec(33, 2, 3, fs_hz=None, value_range=None)
+    assert data.spec == DataSpec(33, 2, 3, None, None, counts(toy_store.label[fold.train]))
     assert next(iter(data.val_dataloader())).x.shape[1:] == (2, 33)
 
 

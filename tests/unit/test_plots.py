@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from ecgan.evaluate import plots
+from ecgan.evaluate import classification_plots, plots
 from ecgan.evaluate.metrics import detection_metrics
 from ecgan.evaluate.predictions import predictions
 
@@ -108,3 +108,19 @@ def test_reconstructions_over_their_originals(label: list[int]) -> None:
     which = label.index(0) if 0 in label else 0
     assert np.array_equal(first[0].get_ydata(), x[which, 0])
     assert np.array_equal(first[1].get_ydata(), x_hat[which, 0])
+
+
+def test_confusions_stand_in_their_cells_colored_by_the_share_of_the_row() -> None:
+    counts = np.array([[1200, 300, 0], [1, 3, 0], [0, 0, 0]])
+    axis, *_ = drawn(classification_plots.confusion(counts, CLASSES)).axes
+    cells = {(text.get_position()[1], text.get_position()[0]): text.get_text() for text in axis.texts}
+    assert cells == {(i, j): f"{counts[i, j]:,}" for i, j in np.ndindex(3, 3)}
+    shares = np.asarray(axis.images[0].get_array())
+    assert shares.tolist() == [[0.8, 0.2, 0], [0.25, 0.75, 0], [0, 0, 0]]
+    assert [label.get_text() for label in axis.get_yticklabels()] == list(CLASSES)
+
+
+def test_validation_is_called_what_it_is() -> None:
+    log = pd.DataFrame({"epoch": [0, 0], "train/loss": [np.nan, 4.0], "val/loss": [5.0, np.nan]})
+    (axis,) = drawn(plots.loss_curves(log, "validation")).axes
+    assert [line.get_label() for line in axis.get_lines()] == ["training", "validation"]

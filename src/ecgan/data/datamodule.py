@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -15,6 +15,10 @@ from ecgan.data.store import Store
 from ecgan.data.transforms.scaling import Transform
 from ecgan.types import Batch, DataSpec, FloatArray, Fold, IntArray
 
+Labels = Literal["classes", "binary"]
+BINARY = ("normal", "abnormal")
+"""Names of the classes where models are told no more."""
+Sampling = Literal["shuffled", "balanced"]
 CHUNK_VALUES = 2**21
 """Values of the chunks that transforms are fitted on: 8 MB, and some copies of them."""
 
@@ -26,10 +30,12 @@ class SeriesDataset(Dataset[Batch]):
         store: the processed arrays.
         indices: positions in the store that belong to this part.
         transform: fitted on the training part.
+        label: (N,) what is told of the class of each series of the store, by default all that the store knows.
     """
 
-    def __init__(self, store: Store, indices: IntArray, transform: Transform) -> None:
+    def __init__(self, store: Store, indices: IntArray, transform: Transform, label: IntArray | None = None) -> None:
         self.store, self.indices, self.transform = store, indices, transform
+        self.label = store.label if label is None else label
 
     def __len__(self) -> int:
         """Count the series."""
@@ -43,7 +49,7 @@ class SeriesDataset(Dataset[Batch]):
         """Many series as one batch."""
         index = self.indices[np.asarray(positions)]
         x = np.ascontiguousarray(self.transform(self.store.data[index]), dtype=np.float32)
-        return Batch(torch.from_numpy(x), torch.from_numpy(self.store.label[index]), torch.from_numpy(index))
+        return Batch(torch.from_numpy(x), torch.from_numpy(self.label[index]), torch.from_numpy(index))
 
     def original(self, index: Tensor) -> Tensor:
         """Series at these indices of the store in their original unit."""
@@ -82,6 +88,31 @@ class ShuffledPositions(Sampler[int]):
         return iter(order)
 
 
+class BalancedPositions(ShuffledPositions):
+    """As many positions of each class that is present, drawn with repetition, n in all.
+
+    Where n is no multiple of the number of classes, each epoch draws anew which classes get one more.
+
+    Args:
+        label: (n,) class of each series.
+        seed: the draws depend on it and the number of the epoch alone.
+    """
+
+    def __init__(self, label: IntArray, seed: int) -> None:
+        super().__init__(len(label), seed)
+        self.by_class = np.argsort(label, kind="stable")
+        _, self.counts = np.unique(label, return_counts=True)
+
+    def __iter__(self) -> Iterator[int]:
+        """Draw n positions; the next time is the next epoch."""
+        rng = np.random.default_rng([self.seed, self.epoch])
+        self.epoch += 1
+        present = len(self.counts)
+        kind = rng.permutation(rng.permutation(present)[np.arange(self.n) % present])
+        starts = np.cumsum(self.counts) - self.counts
+        return iter(self.by_class[starts[kind] + rng.integers(0, self.counts[kind])])
+
+
 class ArrayBatches(BatchSampler):
     """Batches of positions as arrays; torch's own are lists, which cost time and memory for every series."""
 
@@ -108,15 +139,28 @@ class DataModule(LightningDataModule):
         transform: unfitted.
         batch_size: series per training batch.
         eval_batch_size: series per validation and test batch.
-        seed: of the shuffling.
+        seed: of the order of the training series.
+        labels: what models are told: ``classes`` as the store has them, or ``binary``, 0 normal and 1 abnormal.
+        sampling: ``shuffled``: every training series once an epoch; ``balanced``: as many of each class, drawn with
+            repetition.
     """
 
     def __init__(
-        self, store: Store, fold: Fold, transform: Transform, batch_size: int, eval_batch_size: int, seed: int
+        self,
+        store: Store,
+        fold: Fold,
+        transform: Transform,
+        batch_size: int,
+        eval_batch_size: int,
+        seed: int,
+        labels: Labels = "classes",
+        sampling: Sampling = "shuffled",
     ) -> None:
         super().__init__()
         self.store, self.fold, self.transform = store, fold, transform
         self.batch_size, self.eval_batch_size, self.seed = batch_size, eval_batch_size, seed
+        self.labels, self.sampling = labels, sampling
+        self.label = store.label if labels == "classes" else (store.label != 0).astype(np.int64)
         transform.fit(series_chunks(store, fold.train))
 
     @property
@@ -125,8 +169,16 @@ class DataModule(LightningDataModule):
         stored = self.store.data.shape[1:]
         channels, seq_len = shape = self.transform.shape(*stored)
         manifest = self.store.manifest
+        n_classes = len(manifest["classes"]) if self.labels == "classes" else 2
+        counts = np.bincount(self.label[self.fold.train], minlength=n_classes)
         fs_hz = manifest["fs_hz"] if shape == stored else None  # what is no longer over time has no sampling rate
-        return DataSpec(seq_len, channels, len(manifest["classes"]), fs_hz, self.transform.value_range)
+        value_range = self.transform.value_range
+        return DataSpec(seq_len, channels, n_classes, fs_hz, value_range, tuple(counts.tolist()))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes that models are told."""
+        return tuple(self.store.manifest["classes"]) if self.labels == "classes" else BINARY
 
     def training_normals(self) -> SeriesDataset:
         """What detectors may be fitted on."""
@@ -135,12 +187,15 @@ class DataModule(LightningDataModule):
 
     def part(self, indices: IntArray) -> SeriesDataset:
         """Transformed series at these indices."""
-        return SeriesDataset(self.store, indices, self.transform)
+        return SeriesDataset(self.store, indices, self.transform, self.label)
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Shuffled training part."""
-        dataset = self.part(self.fold.train)
-        return _loader(dataset, ShuffledPositions(len(dataset), self.seed), self.batch_size)
+        """Training part, in an order that changes with the epoch."""
+        train = self.fold.train
+        positions = ShuffledPositions(len(train), self.seed)
+        if self.sampling == "balanced":
+            positions = BalancedPositions(self.label[train], self.seed)
+        return _loader(self.part(train), positions, self.batch_size)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Validation part."""

@@ -31,6 +31,7 @@ class DetectionCallback(Callback):
     Args:
         detectors: what to run.
         train: the fold's training normals, the only series that scorers are fitted on.
+        label: (N,) class of each series of the store, whatever the model is told of it.
         group: (N,) patient of each series of the store, or None.
         directory: where ``<detector>/threshold.json`` and the other files go.
         seed: of the scorers' random numbers; each scorer has its own stream, so their order does not matter.
@@ -42,13 +43,14 @@ class DetectionCallback(Callback):
         self,
         detectors: Sequence[Detector],
         train: Series,
+        label: IntArray,
         group: IntArray | None,
         directory: Path,
         seed: int,
         fitted: dict[str, Path] | None = None,
         console: Console | None = None,
     ) -> None:
-        self.detectors, self.train, self.group = detectors, train, group
+        self.detectors, self.train, self.label, self.group = detectors, train, label, group
         self.directory, self.seed, self.fitted = directory, seed, fitted or {}
         self.console = console or Console(quiet=True)
         self._reset()
@@ -78,10 +80,10 @@ class DetectionCallback(Callback):
         """Choose and write the thresholds."""
         if trainer.state.fn != "validate":
             return
-        _, label = self._collected()
+        abnormal = self.label[self._index()] != 0
         for detector in self.detectors:
             scores = self._joined(detector)
-            threshold = detector.choose(scores, label != 0)
+            threshold = detector.choose(scores, abnormal)
             threshold.write(self.directory / detector.name / "threshold.json")
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -103,11 +105,11 @@ class DetectionCallback(Callback):
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write predictions and metrics."""
-        index, label = self._collected()
+        index = self._index()
         for detector in self.detectors:
             assert detector.threshold is not None  # noqa: S101 - on_test_start refused
             group = None if self.group is None else self.group[index]
-            table = predictions(index, group, label, self._joined(detector), detector.threshold.value)
+            table = predictions(index, group, self.label[index], self._joined(detector), detector.threshold.value)
             folder = self.directory / detector.name
             write_predictions(folder / "predictions.csv", table)
             write_json(folder / "metrics.json", detection_metrics(table))
@@ -130,16 +132,16 @@ class DetectionCallback(Callback):
         for detector in self.detectors:
             score = detector.scorer.score(model, batch.x).detach()
             self._scores[detector.name].frombytes(_bytes(score.cpu().double()))  # some devices have no float64
-        self._labels.frombytes(_bytes(batch.y))
         self._indices.frombytes(_bytes(batch.index))
 
     def _reset(self) -> None:
         # in one piece each: thousands of small tensors between the batches would keep their memory from being freed
         self._scores = {detector.name: array("d") for detector in self.detectors}
-        self._labels, self._indices = array("q"), array("q")
+        self._indices = array("q")
 
-    def _collected(self) -> tuple[IntArray, IntArray]:
-        return np.frombuffer(self._indices, np.int64), np.frombuffer(self._labels, np.int64)
+    def _index(self) -> IntArray:
+        """Indices into the store of the series that were scored, in their order."""
+        return np.frombuffer(self._indices, np.int64)
 
     def _joined(self, detector: Detector) -> FloatArray:
         joined: FloatArray = np.frombuffer(self._scores[detector.name], np.float64)

@@ -11,7 +11,7 @@ from ecgan.detect.scorers import usual_error
 from ecgan.errors import RunError
 from ecgan.losses import ErrorName, reconstruction_error
 from ecgan.networks.recurrent import LSTMAutoencoderNet
-from ecgan.types import Series
+from ecgan.types import DataSpec, Series
 
 SIZES, USUAL = "sizes", "usual"
 
@@ -94,4 +94,4 @@ class LSTMAutoencoderScorer:
         self.network = network.to(device).eval()
 
     def _network(self, shape: torch.Size) -> LSTMAutoencoderNet:
-        return LSTMAutoencoderNet(shape[1], shape[2], self.latent, self.patch)
+        return LSTMAutoencoderNet(DataSpec(shape[2], shape[1], 1), self.latent, self.patch)

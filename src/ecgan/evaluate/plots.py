@@ -17,11 +17,12 @@ NORMAL, ABNORMAL = "#1f77b4", "#d62728"
 PALETTE = (NORMAL, ABNORMAL, "#ff7f0e", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf")
 
 
-def loss_curves(metrics: pd.DataFrame) -> Figure:
+def loss_curves(metrics: pd.DataFrame, validation: str = "validation normals") -> Figure:
     """Losses over epochs, one panel for each name that was logged while fitting.
 
     Args:
         metrics: Lightning's ``metrics.csv``: a column ``epoch`` and one per logged value.
+        validation: the series that the validation values are of.
     """
     names = sorted({name.partition("/")[2] for name in metrics.columns if name.startswith("train/")})
     figure, axes = _panels(len(names))
@@ -32,7 +33,7 @@ def loss_curves(metrics: pd.DataFrame) -> Figure:
             column = f"{part}/{name}"
             if column in metrics:
                 curve = metrics.loc[trained, ["epoch", column]].dropna().drop_duplicates("epoch", keep="first")
-                label = {"train": "training", "val": "validation normals"}[part]
+                label = {"train": "training", "val": validation}[part]
                 axis.plot(curve["epoch"] + 1, curve[column], color=color, label=label, marker=".")
         axis.set(title=name.replace("_", " "), xlabel="epoch")
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -1,57 +1,27 @@
-"""BeatGAN."""
+"""BeatGAN and its variational relative: autoencoders whose reconstructions a critic cannot tell from real series."""
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from typing import Any
 
-from ecgan.losses import ErrorName, critic_bce, feature_matching, reconstruction_error
-from ecgan.models.autoencoder import ConvAutoencoderNet
-from ecgan.models.base import AdversarialModel, OptimizerFactory
-from ecgan.networks.conv import ConvEncoder, Norm
-from ecgan.types import Batch, DataSpec
+from torch import Tensor
 
-
-class Critic(nn.Module):
-    """Convolutional critic with spectral normalization and no batch statistics.
-
-    Args:
-        spec: sizes of the series.
-        width: channels of the first layer.
-        depth: layers at most.
-    """
-
-    def __init__(self, spec: DataSpec, width: int, depth: int) -> None:
-        super().__init__()
-        self.network = ConvEncoder(spec.channels, spec.seq_len, 1, width, depth, norm="none", spectral_norm=True)
-
-    def features(self, x: Tensor) -> Tensor:
-        """Map (B, C, T) to the last hidden layer (B, F)."""
-        return self.network.features(x)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (B, C, T) to (B,) logits."""
-        logit: Tensor = self.network(x)
-        return logit.squeeze(1)
+from ecgan.losses import KL, FeatureMatching, Reconstruction
+from ecgan.models.adversarial import AdversarialModel
+from ecgan.models.generative import EncodingModel
+from ecgan.networks.autoencoders import VariationalNet
+from ecgan.types import Batch
 
 
-class BeatGAN(AdversarialModel):
-    """An autoencoder regularized by a critic: reconstructs, encodes and discriminates.
+class BeatGAN(EncodingModel, AdversarialModel):
+    """An autoencoder regularized by a critic: reconstructs, encodes, samples and discriminates.
 
-    The critic minimizes the cross entropy of telling series from reconstructions; the autoencoder minimizes
-    reconstruction error + ``adversarial_weight`` x feature matching.
+    The critic plays the game ``adversarial``; the autoencoder minimizes reconstruction error and feature matching.
 
     Args:
-        spec: what may be known about the data.
-        optimizer: makes the autoencoder's optimizer.
-        critic_optimizer: makes the critic's optimizer.
-        latent: size of the latent vector.
-        width: channels of the first layer; each further layer doubles them.
-        depth: layers at most; short series get fewer.
-        norm: normalization of encoder and decoder.
-        error: ``l1`` or ``l2``.
-        adversarial_weight: weight of the feature matching loss.
-        n_critic: critic steps per step of the autoencoder.
-        clip_norm: largest gradient norm, None for no clipping.
+        reconstruction: the loss of the autoencoder on its own.
+        feature_matching: what it learns from the critic.
+        settings: those of ``AdversarialModel``; ``generator`` makes an autoencoder.
 
     Source: Zhou et al. (2019), BeatGAN: Anomalous Rhythm Detection using Adversarially Generated Time Series,
     IJCAI, doi:10.24963/ijcai.2019/616.
@@ -59,59 +29,55 @@ class BeatGAN(AdversarialModel):
 
     def __init__(
         self,
-        spec: DataSpec,
-        optimizer: OptimizerFactory,
-        critic_optimizer: OptimizerFactory,
-        latent: int = 50,
-        width: int = 32,
-        depth: int = 5,
-        norm: Norm = "batch",
-        error: ErrorName = "l2",
-        adversarial_weight: float = 1.0,
-        n_critic: int = 1,
-        clip_norm: float | None = None,
+        reconstruction: Reconstruction | None = None,
+        feature_matching: FeatureMatching | None = None,
+        **settings: Any,
     ) -> None:
-        autoencoder = ConvAutoencoderNet(spec, latent, width, depth, norm)
-        critic = Critic(spec, width, depth)
-        super().__init__(autoencoder, critic, optimizer, critic_optimizer, n_critic, clip_norm)
-        self.error, self.adversarial_weight = error, adversarial_weight
+        super().__init__(**settings)
+        self.reconstruction = reconstruction or Reconstruction()
+        self.feature_matching = feature_matching or FeatureMatching()
 
-    def reconstruct(self, x: Tensor) -> Tensor:
-        """Map (B, C, T) to (B, C, T)."""
-        x_hat: Tensor = self.generator(x)
-        return x_hat
-
-    def encode(self, x: Tensor) -> Tensor:
-        """Map (B, C, T) to (B, latent)."""
-        z: Tensor = self.generator.encode(x)  # type: ignore[operator]
-        return z
-
-    def discriminate(self, x: Tensor) -> Tensor:
-        """Map (B, C, T) to (B,) logits, larger = more like a real series."""
-        logit: Tensor = self.critic(x)
-        return logit
-
-    def features(self, x: Tensor) -> Tensor:
-        """Map (B, C, T) to (B, F), the critic's last hidden layer."""
-        hidden: Tensor = self.critic.features(x)  # type: ignore[operator]
-        return hidden
-
-    def generate(self, batch: Batch) -> Tensor:
+    def generate(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Reconstruct the batch."""
-        return self.reconstruct(batch.x)
+        fake: Tensor = self.generator(batch.x, batch.y)
+        return fake, {"reconstruction": self.reconstruction(batch.x, fake)}
 
-    def critic_loss(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        """Cross entropy."""
-        return {"bce": critic_bce(self.discriminate(real), self.discriminate(fake))}
-
-    def generator_loss(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        """Reconstruction error and feature matching."""
-        matching = feature_matching(self.features(real), self.features(fake))
-        return {
-            "reconstruction": reconstruction_error(real, fake, self.error).mean(),
-            "feature_matching": self.adversarial_weight * matching,
-        }
+    def generator_loss(self, batch: Batch, fake: Tensor) -> dict[str, Tensor]:
+        """Feature matching."""
+        real, made = (self.critic.features(x, batch.y) for x in (batch.x, fake))  # type: ignore[operator]
+        return {"feature_matching": self.feature_matching(real, made)}
 
     def loss(self, batch: Batch) -> Tensor:
         """Mean reconstruction error: the adversarial part has no scale that is comparable between epochs."""
-        return reconstruction_error(batch.x, self.reconstruct(batch.x), self.error).mean()
+        return self.reconstruction(batch.x, self.player(batch.x, batch.y))
+
+
+class VAEGAN(BeatGAN):
+    """The same with a variational autoencoder, whose latent vectors follow a known distribution.
+
+    Args:
+        kl: divergence from the standard normal, with its weight (beta) and the epochs over which it grows.
+        settings: those of ``BeatGAN``; ``generator`` makes a ``VariationalNet``.
+
+    Source: Larsen et al. (2016), Autoencoding beyond Pixels using a Learned Similarity Metric, arXiv:1512.09300; for
+    heartbeats Lüer et al. (2023), arXiv:2310.18091.
+    """
+
+    generator: VariationalNet
+    player: VariationalNet
+
+    def __init__(self, kl: KL | None = None, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.kl = kl or KL()
+
+    def generate(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Reconstruct the batch through noise."""
+        fake, mean, log_variance = self.generator.through_noise(batch.x, batch.y)
+        kl = self.kl(mean, log_variance, batch.x[0].numel(), self.current_epoch)
+        return fake, {"reconstruction": self.reconstruction(batch.x, fake), "kl": kl}
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Reconstruction error from the mean, and divergence with its final factor."""
+        mean, log_variance = self.player.moments(batch.x, batch.y)
+        x_hat = self.player.decode(mean, batch.y)
+        return self.reconstruction(batch.x, x_hat) + self.kl(mean, log_variance, batch.x[0].numel())

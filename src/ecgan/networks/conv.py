@@ -8,8 +8,9 @@ from typing import Literal
 from torch import Tensor, nn
 
 from ecgan.errors import ConfigError, DataError
+from ecgan.networks.layers import Layers
 
-Norm = Literal["batch", "group", "none"]
+Norm = Literal["batch", "group", "layer", "none"]
 MIN_LENGTH = 16
 
 
@@ -34,7 +35,9 @@ def normalization(norm: Norm, channels: int) -> nn.Module:
     """Build the normalization layer called ``norm`` over ``channels``."""
     if norm == "batch":
         return nn.BatchNorm1d(channels)
-    return nn.GroupNorm(math.gcd(8, channels), channels) if norm == "group" else nn.Identity()
+    if norm == "none":
+        return nn.Identity()
+    return nn.GroupNorm(math.gcd(8, channels) if norm == "group" else 1, channels)
 
 
 class ConvEncoder(nn.Module):
@@ -70,7 +73,7 @@ class ConvEncoder(nn.Module):
             if spectral_norm:
                 conv = nn.utils.parametrizations.spectral_norm(conv)
             layers += [conv, normalization(used, widths[i]), nn.LeakyReLU(0.2, inplace=True)]
-        self.layers = nn.Sequential(*layers)
+        self.layers = Layers(*layers)
         self.n_features = widths[-1] * lengths[-1]
         self.head = nn.Linear(self.n_features, out_features)
 
@@ -123,7 +126,7 @@ class ConvDecoder(nn.Module):
             )
             if not last:
                 layers += [normalization(used, n_out), nn.ReLU(inplace=True)]
-        self.layers = nn.Sequential(*layers)
+        self.layers = Layers(*layers)
 
     def forward(self, z: Tensor) -> Tensor:
         """Map (B, in_features) to (B, C, T)."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from ecgan.errors import ConfigError
+from ecgan.networks.conditioning import with_class
+from ecgan.types import DataSpec
 
 
 class Patches(nn.Module):
@@ -30,17 +32,22 @@ class Patches(nn.Module):
 
     def fold(self, x: Tensor) -> Tensor:
         """Map (B, C, T) to (B, steps, C * patch)."""
-        missing = self.steps * self.patch - self.seq_len
-        if missing:
-            x = F.pad(x, (0, missing), mode="replicate")
-        x = x.reshape(x.shape[0], self.channels, self.steps, self.patch)
-        return x.transpose(1, 2).reshape(x.shape[0], self.steps, self.features)
+        return fold(x, self.patch)
 
     def unfold(self, steps: Tensor) -> Tensor:
         """Map (B, steps, C * patch) back to (B, C, T)."""
         x = steps.reshape(steps.shape[0], self.steps, self.channels, self.patch)
         x = x.transpose(1, 2).reshape(steps.shape[0], self.channels, self.steps * self.patch)
         return x[..., : self.seq_len]
+
+
+def fold(x: Tensor, patch: int) -> Tensor:
+    """Map (B, C, T) to (B, steps, C * patch), the last sample repeated where T is no multiple of ``patch``."""
+    missing = -x.shape[2] % patch
+    if missing:  # not by padding, whose gradient is not deterministic on a GPU
+        x = torch.cat([x, x[..., -1:].expand(-1, -1, missing)], 2)
+    x = x.reshape(x.shape[0], x.shape[1], -1, patch)
+    return x.transpose(1, 2).flatten(2)
 
 
 class LSTMAutoencoderNet(nn.Module):
@@ -50,38 +57,123 @@ class LSTMAutoencoderNet(nn.Module):
     decoder reads that state at every step with ``latent`` and ``2 * latent`` units and a linear output.
 
     Args:
-        channels: channels of a series.
-        seq_len: samples of a series.
+        spec: sizes of the series.
         latent: size of the latent vector.
         patch: samples folded into one LSTM step.
+        n_classes: number of classes that encoder and decoder are told, 0 for none.
 
     Source: Malhotra et al. (2016), LSTM-based Encoder-Decoder for Multi-sensor Anomaly Detection,
     arXiv:1607.00148; layer sizes as in Valkov's tutorial on ECG5000.
     """
 
-    def __init__(self, channels: int, seq_len: int, latent: int = 64, patch: int = 10) -> None:
+    def __init__(self, spec: DataSpec, latent: int = 64, patch: int = 10, n_classes: int = 0) -> None:
         super().__init__()
-        self.patches = Patches(channels, seq_len, patch)
-        self.encode_wide = nn.LSTM(self.patches.features, 2 * latent, batch_first=True)
+        self.latent, self.n_classes = latent, n_classes
+        self.patches = Patches(spec.channels, spec.seq_len, patch)
+        features = self.patches.features
+        self.encode_wide = nn.LSTM(features + n_classes * patch, 2 * latent, batch_first=True)
         self.encode_narrow = nn.LSTM(2 * latent, latent, batch_first=True)
-        self.decode_narrow = nn.LSTM(latent, latent, batch_first=True)
+        self.decode_narrow = nn.LSTM(latent + n_classes, latent, batch_first=True)
         self.decode_wide = nn.LSTM(latent, 2 * latent, batch_first=True)
-        self.output = nn.Linear(2 * latent, self.patches.features)
+        self.output = nn.Linear(2 * latent, features)
 
-    def encode(self, x: Tensor) -> Tensor:
+    def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Map (B, C, T) to (B, latent)."""
-        wide, _ = self.encode_wide(self.patches.fold(x))
+        wide, _ = self.encode_wide(fold(with_class(x, y, self.n_classes), self.patches.patch))
         _, (hidden, _) = self.encode_narrow(wide)
         last: Tensor = hidden[-1]
         return last
 
-    def decode(self, z: Tensor) -> Tensor:
+    def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Map (B, latent) to (B, C, T)."""
-        repeated = z.unsqueeze(1).expand(-1, self.patches.steps, -1)
+        repeated = with_class(z, y, self.n_classes).unsqueeze(1).expand(-1, self.patches.steps, -1)
         narrow, _ = self.decode_narrow(repeated)
         wide, _ = self.decode_wide(narrow)
         return self.patches.unfold(self.output(wide))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Reconstruct (B, C, T)."""
-        return self.decode(self.encode(x))
+        return self.decode(self.encode(x, y), y)
+
+
+class RecurrentGenerator(nn.Module):
+    """An LSTM that is given the latent vector at every step and writes ``patch`` samples a step.
+
+    Args:
+        spec: sizes of the series.
+        latent: size of the latent vector.
+        units: units of each LSTM layer.
+        layers: LSTM layers.
+        patch: samples per LSTM step.
+        n_classes: number of classes that it is told, 0 for none.
+
+    Source: Esteban et al. (2017), arXiv:1706.02633; there a new latent vector at every step, here the same.
+    """
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        latent: int = 32,
+        units: int = 128,
+        layers: int = 2,
+        patch: int = 5,
+        n_classes: int = 0,
+    ) -> None:
+        super().__init__()
+        self.latent, self.n_classes = latent, n_classes
+        self.patches = Patches(spec.channels, spec.seq_len, patch)
+        self.recurrent = nn.LSTM(latent + n_classes, units, layers, batch_first=True)
+        self.output = nn.Linear(units, self.patches.features)
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Map (B, latent) to (B, C, T)."""
+        repeated = with_class(z, y, self.n_classes).unsqueeze(1).expand(-1, self.patches.steps, -1)
+        hidden, _ = self.recurrent(repeated)
+        return self.patches.unfold(self.output(hidden))
+
+
+class RecurrentCritic(nn.Module):
+    """An LSTM that judges a series after every step; its output is the mean of these judgments.
+
+    Args:
+        spec: sizes of the series.
+        units: units of each LSTM layer.
+        layers: LSTM layers.
+        patch: samples per LSTM step.
+        n_classes: number of classes that it is told, 0 for none.
+        bidirectional: read the series from its end too.
+        spectral_norm: bound the output layer's Lipschitz constant (Miyato et al. 2018, arXiv:1802.05957).
+
+    Source: Esteban et al. (2017), arXiv:1706.02633.
+    """
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        units: int = 128,
+        layers: int = 1,
+        patch: int = 5,
+        n_classes: int = 0,
+        bidirectional: bool = True,
+        spectral_norm: bool = False,
+    ) -> None:
+        super().__init__()
+        self.n_classes = n_classes
+        self.patches = Patches(spec.channels, spec.seq_len, patch)
+        features = self.patches.features + n_classes * patch
+        self.recurrent = nn.LSTM(features, units, layers, batch_first=True, bidirectional=bidirectional)
+        output: nn.Module = nn.Linear(units * (2 if bidirectional else 1), 1)
+        self.output = nn.utils.parametrizations.spectral_norm(output) if spectral_norm else output
+
+    def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Map (B, C, T) to the hidden state averaged over the steps (B, F)."""
+        # cuDNN cannot differentiate a gradient through its LSTM, which a gradient penalty asks for
+        with torch.backends.cudnn.flags(enabled=not x.requires_grad):
+            hidden, _ = self.recurrent(fold(with_class(x, y, self.n_classes), self.patches.patch))
+        averaged: Tensor = hidden.mean(1)
+        return averaged
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Map (B, C, T) to (B,) outputs; the mean over steps of a linear layer is that layer of the mean."""
+        logit: Tensor = self.output(self.features(x, y))
+        return logit.squeeze(1)

@@ -1,0 +1,104 @@
+"""From the files of the folds to one long table, and from that to means and deviations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ecgan.errors import RunError
+from ecgan.evaluate.class_predictions import read_class_predictions
+from ecgan.evaluate.classification import classification_metrics
+from ecgan.evaluate.metrics import detection_metrics
+from ecgan.evaluate.predictions import read_predictions
+from ecgan.files import read_json
+
+COLUMNS = ("fold", "detector", "split", "metric", "value")
+MODEL = "-"
+"""What stands for a detector where a metric is the model's own."""
+
+Row = tuple[str, str, float]
+Summary = dict[str, dict[str, dict[str, float]]]
+
+
+def collect(directory: Path) -> pd.DataFrame:
+    """Recompute all results of a run from the files of its folds.
+
+    Raises:
+        RunError: when there are no predictions, or a series is tested twice within a fold.
+    """
+    rows: list[tuple[int, str, str, str, float]] = []
+    for fold in fold_directories(directory):
+        number = int(fold.name.removeprefix("fold_"))
+        rows += [(number, MODEL, *row) for own in OF_THE_MODEL for row in own(fold)]
+        for detector in _detectors(directory, fold):
+            predicted = _once(read_predictions, fold / "detection" / detector / "predictions.csv")
+            rows += [(number, detector, "test", *item) for item in detection_metrics(predicted).items()]
+    if not rows:
+        raise RunError(f"{directory} holds no results yet; its training was not finished.")
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def summarize(results: pd.DataFrame) -> Summary:
+    """Mean, standard deviation (n - 1) and number of the folds in which a test metric is defined."""
+    summary: Summary = {}
+    tested = results[results["split"] == "test"]
+    for (detector, metric), values in tested.groupby(["detector", "metric"], sort=False)["value"]:
+        defined = values.dropna()
+        entry = {"mean": float(defined.mean()), "std": float(defined.std(ddof=1)), "n": len(defined)}
+        summary.setdefault(str(detector), {})[str(metric)] = entry
+    return summary
+
+
+def fold_directories(directory: Path) -> list[Path]:
+    """Directories of the folds, in the order of their numbers."""
+    folds = [path for path in directory.glob("fold_*") if path.name.removeprefix("fold_").isdigit()]
+    return sorted(folds, key=lambda path: int(path.name.removeprefix("fold_")))
+
+
+def run_facts(directory: Path) -> dict[str, Any]:
+    """What ``run.json`` says; nothing where there is none."""
+    file = directory / "run.json"
+    facts: dict[str, Any] = read_json(file) if file.is_file() else {}
+    return facts
+
+
+def _losses(fold: Path) -> Iterator[Row]:
+    """Losses of the best weights: the last ones that were logged, after fitting."""
+    file = fold / "lightning" / "metrics.csv"
+    if not file.is_file():
+        return
+    log = pd.read_csv(file, float_precision="round_trip")
+    for split in ("val", "test"):
+        column = f"{split}/loss"
+        values = log[column].dropna() if column in log else pd.Series(dtype=float)
+        if len(values):
+            yield split, "loss", float(values.iloc[-1])
+
+
+def _classification(fold: Path) -> Iterator[Row]:
+    """How well a classifier tells the classes of the test part apart."""
+    file = fold / "classification" / "predictions.csv"
+    if file.is_file():
+        predicted = _once(read_class_predictions, file)
+        yield from (("test", *item) for item in classification_metrics(predicted).items())
+
+
+OF_THE_MODEL: tuple[Callable[[Path], Iterator[Row]], ...] = (_losses, _classification)
+"""What gives the model's own metrics of a fold, as rows of split, metric and value; their order is that of results."""
+
+
+def _once(read: Callable[[Path], pd.DataFrame], file: Path) -> pd.DataFrame:
+    table = read(file)
+    if table["index"].duplicated().any():
+        raise RunError(f"{file} holds a series twice; run ecgan-detect again.")
+    return table
+
+
+def _detectors(directory: Path, fold: Path) -> list[str]:
+    """Detectors of a fold, in the order of the config."""
+    order = run_facts(directory).get("detectors", [])
+    found = sorted(file.parent.name for file in (fold / "detection").glob("*/predictions.csv"))
+    return sorted(found, key=lambda name: order.index(name) if name in order else len(order))

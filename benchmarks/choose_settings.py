@@ -20,7 +20,7 @@ from ecgan.assembly import data_module, folds_of, open_data
 from ecgan.config import compose
 from ecgan.losses import reconstruction_error
 from ecgan.networks.recurrent import LSTMAutoencoderNet
-from ecgan.types import Series
+from ecgan.types import DataSpec, Series
 
 
 def validation_loss(train: Series, val: Series, lr: float, batch: int, epochs: int, seed: int) -> float:
@@ -28,7 +28,7 @@ def validation_loss(train: Series, val: Series, lr: float, batch: int, epochs: i
     x = train.__getitems__(list(range(len(train)))).x
     held = val.__getitems__(list(range(len(val)))).x
     torch.manual_seed(seed)
-    net = LSTMAutoencoderNet(x.shape[1], x.shape[2])
+    net = LSTMAutoencoderNet(DataSpec(x.shape[2], x.shape[1], 2))
     optimizer = torch.optim.Adam(net.parameters(), lr=lr)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
     for _ in range(epochs):

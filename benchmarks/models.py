@@ -20,7 +20,6 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -46,6 +45,8 @@ SPEC = DataSpec(140, 1, 5, 140.0, (-1.0, 1.0), (1867, 1131, 61, 124, 15))
 BATCHES = (64, 512)
 SIDE = 1024
 WARM_UP, FEWEST = 3, 3
+HALF = "bf16-mixed"
+VARIANTS = {"float32": "32-true", "bf16": HALF, "compiled": "32-true"}
 LOW = 0.25
 """Share of the matrix multiplication rate below which a convolutional model is marked."""
 
@@ -99,11 +100,6 @@ class Stopwatch(pl.Callback):
         self.steps.append(time.perf_counter() - self._started)
         trainer.should_stop = enough(self.steps, self.seconds)
 
-    @property
-    def median(self) -> float:
-        """Median seconds of a step after the warm-up."""
-        return statistics.median(self.steps[WARM_UP:])
-
 
 def enough(steps: Sequence[float], seconds: float) -> bool:
     """Tell whether there are enough steps after the warm-up, and enough seconds of them."""
@@ -140,20 +136,15 @@ def answer(model: Model) -> tuple[str, Callable[[Batch], Tensor]]:
 
 
 @torch.no_grad()
-def timed(call: Callable[[], Any], seconds: float, context: AbstractContextManager[Any] | None = None) -> float:
-    """Median seconds of a call."""
+def timed(call: Callable[[], Any], seconds: float, half: bool = False) -> float:
+    """Median seconds of a call; with half precision as Lightning has it, if asked for."""
     steps: list[float] = []
-    with context or nullcontext():
+    with torch.autocast("cpu", torch.bfloat16, enabled=half):
         while not enough(steps, seconds):
             started = time.perf_counter()
             call()
             steps.append(time.perf_counter() - started)
     return statistics.median(steps[WARM_UP:])
-
-
-def autocast(precision: str) -> AbstractContextManager[Any]:
-    """What Lightning does around a step."""
-    return torch.autocast("cpu", torch.bfloat16) if precision == "bf16-mixed" else nullcontext()
 
 
 class Machine:
@@ -164,7 +155,7 @@ class Machine:
 
     def rate(self, precision: str) -> float:
         """Operations per second now."""
-        dtype = torch.bfloat16 if precision == "bf16-mixed" else torch.float32
+        dtype = torch.bfloat16 if precision == HALF else torch.float32
         a, b = (torch.randn(SIDE, SIDE).to(dtype) for _ in range(2))
         found = 2 * SIDE**3 / timed(partial(torch.mm, a, b), self.seconds)
         self.rates.setdefault(precision, []).append(found)
@@ -186,9 +177,6 @@ class Line:
         """Add a measured step."""
         self.speed[variant] = self.batch / seconds
         self.share[variant] = self.operations * self.batch / seconds / rate
-
-
-VARIANTS = {"float32": "32-true", "bf16": "bf16-mixed", "compiled": "32-true"}
 
 
 def made(name: str) -> Model:
@@ -235,9 +223,9 @@ def measure(name: str, size: int, variants: Sequence[str], machine: Machine, sec
         train(model, batch, precision, watch)
         between = machine.rate(precision)
         ask = answer(model.eval())[1]
-        asked = timed(partial(ask, batch), seconds, autocast(precision))
+        asked = timed(partial(ask, batch), seconds, precision == HALF)
         after = machine.rate(precision)
-        lines[0].add(variant, watch.median, (before + between) / 2)
+        lines[0].add(variant, statistics.median(watch.steps[WARM_UP:]), (before + between) / 2)
         lines[1].add(variant, asked, (between + after) / 2)
         print(f"{name} {size} {variant}: done", file=sys.stderr, flush=True)
     return lines

@@ -23,7 +23,7 @@ from rich.console import Console
 
 from ecgan import assembly
 from ecgan.config import build, compose
-from ecgan.models.base import AdversarialModel
+from ecgan.models.adversarial import AdversarialModel
 from ecgan.track.progress import FoldProgress
 from ecgan.types import Batch
 
@@ -93,16 +93,16 @@ def plain_step(model: Any) -> Any:
 
 def adversarial_step(model: Any) -> Any:
     """Critic on detached fakes, then generator through the frozen critic."""
-    generator_optimizer, critic_optimizer = model.configure_optimizers()
+    (generator_optimizer, critic_optimizer), _ = model.configure_optimizers()
 
     def step(batch: Batch) -> None:
-        fake = model.generate(batch)
+        fake, own_parts = model.generate(batch)
         critic_optimizer.zero_grad()
-        sum(model.critic_loss(batch.x, fake.detach()).values()).backward()
+        sum(model.critic_loss(batch, fake.detach()).values()).backward()
         critic_optimizer.step()
         model.critic.requires_grad_(False).eval()
         generator_optimizer.zero_grad()
-        sum(model.generator_loss(batch.x, fake).values()).backward()
+        sum((own_parts | model.generator_loss(batch, fake)).values()).backward()
         generator_optimizer.step()
         model.critic.requires_grad_(True).train()
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 SINE = ("dataset=sine", "dataset.n_series=200", "dataset.seq_len=32")
-TINY = (*SINE, "trainer=smoke", "split.folds=2", "detector=[knn]", "trainer.figures=false")
-"""Settings of the smallest run that has everything."""
+TINY = (*SINE, "trainer=smoke", "split.folds=2", "detector=[knn]", "trainer.figures=false", "generation.n=0")
+"""Settings of the smallest run that has everything but a judgment of generated series."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ecgan import userfile
 from ecgan.checks import check_content, learns_classes
-from ecgan.errors import ConfigError, did_you_mean
+from ecgan.errors import ConfigError, EcganError, did_you_mean
 from ecgan.explain import explain, first_line
 from ecgan.nodes import TARGET
 from ecgan.plugins import search_path
@@ -290,10 +290,12 @@ def build(node: Any, **runtime: Any) -> Any:
     """
     from hydra.utils import instantiate
 
-    # runtime objects go to the partial: Hydra would rewrite dataclasses handed to instantiate
-    make = instantiate(plain(node), _partial_=True, _convert_="all")
     try:
-        return make(**runtime)
-    except (ArithmeticError, TypeError, ValueError, RuntimeError) as error:
+        # runtime objects go to the partial: Hydra would rewrite dataclasses handed to instantiate
+        return instantiate(plain(node), _partial_=True, _convert_="all")(**runtime)
+    except (ArithmeticError, TypeError, ValueError, RuntimeError, HydraException) as error:
+        cause = (isinstance(error, HydraException) and error.__cause__) or error  # Hydra wraps those of inner nodes
+        if isinstance(cause, EcganError):
+            raise cause from None
         name = node[TARGET].rpartition(".")[2]
-        raise ConfigError(f"{name} cannot be made with its settings ({first_line(error)}); correct them.") from error
+        raise ConfigError(f"{name} cannot be made with its settings ({first_line(cause)}); correct them.") from error

@@ -69,6 +69,8 @@ def first_line(error: BaseException) -> str:
 def _by_text(text: str, groups: Iterable[str]) -> str | None:
     """Errors of Hydra that only their text tells apart."""
     match = re.search(r"Could not override '([^']+)'", text)
+    if match and match.group(1).partition("@")[0] == "loss":
+        return "The loss is chosen for models with a critic only, as in model=dcgan loss@model.adversarial=hinge."
     if match:
         return f"There is no setting or group {match.group(1)!r}; {did_you_mean(match.group(1), groups)}"
     match = re.search(r"Ambiguous value for argument '([^=']+)=", text)

@@ -48,6 +48,7 @@ def main(arguments: list[str]) -> None:
         check_folder(key.upper(), name)
     cfg = compose([f"dataset={given.dataset}", f"model={given.model}"])
     cfg.tracker.update(names)  # not as settings, whose grammar would take 1.10 for a number
+    cfg.split.train_on = "auto"  # so that the file still fits when another model is named
     write_text(out, render(cfg, given.dataset, given.model))
     print(f"Wrote {out}. Edit it, then: ecgan-preprocess {out} && ecgan-train {out}")
 

@@ -29,7 +29,7 @@ Make = Callable[[DataSpec], Model]
 
 
 def check_model(
-    make: Make, lengths: Sequence[int] = LENGTHS, channels: Sequence[int] = CHANNELS, epochs: int = 150
+    make: Make, lengths: Sequence[int] = LENGTHS, channels: Sequence[int] = CHANNELS, epochs: int = 300
 ) -> None:
     """Run all checks on a model.
 
@@ -174,7 +174,7 @@ def check_players(make: Make, spec: DataSpec) -> None:
         before = dict(zip(players, after, strict=True))
 
 
-def check_learns(make: Make, spec: DataSpec, epochs: int = 150) -> None:
+def check_learns(make: Make, spec: DataSpec, epochs: int = 300) -> None:
     """Eight series are learned by heart: the value that picks the best weights falls to less than half."""
     batch = series(spec)
     first = fitted(_made(make, spec), [batch])

@@ -57,6 +57,9 @@ to the same bytes. Without arguments it trains on 5,000 heartbeats that come wit
 Groups, key=value:
 {_groups()}
 
+Models with a critic, loss@model.adversarial=value:
+  loss        {", ".join(options("loss"))}
+
 --cfg job shows the composed config; --hydra-help Hydra's own flags; HYDRA_FULL_ERROR=1 a traceback with an error."""
 
 

@@ -74,11 +74,11 @@ def test_a_run_ends_with_its_table_and_directory(command: Command) -> None:
 
 
 def test_a_run_keeps_what_composed_it(command: Command) -> None:
-    command("train", *QUICK, "model.latent=5").worked()
+    command("train", *QUICK, "model.network.latent=5").worked()
     run = only_run(command.folder)
     assert {file.name for file in (run / ".hydra").iterdir()} == {"config.yaml", "overrides.yaml", "hydra.yaml"}
-    assert yaml.safe_load((run / ".hydra" / "overrides.yaml").read_text()) == [*QUICK, "model.latent=5"]
-    assert yaml.safe_load((run / ".hydra" / "config.yaml").read_text())["model"]["latent"] == 5
+    assert yaml.safe_load((run / ".hydra" / "overrides.yaml").read_text()) == [*QUICK, "model.network.latent=5"]
+    assert yaml.safe_load((run / ".hydra" / "config.yaml").read_text())["model"]["network"]["latent"] == 5
     assert "run" in yaml.safe_load((run / ".hydra" / "hydra.yaml").read_text())["hydra"]
 
 
@@ -94,7 +94,7 @@ def test_a_command_leaves_the_process_as_it_was(command: Command, monkeypatch: p
     import os
 
     monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
-    command("train", *QUICK, "model.latent=big").refused(2)
+    command("train", *QUICK, "model.network.latent=big").refused(2)
     command("train", *QUICK, "+model.foo=1", "-m").refused_job(0)
     assert os.environ["HYDRA_FULL_ERROR"] == "0"
     assert Path.cwd() == command.folder
@@ -103,18 +103,18 @@ def test_a_command_leaves_the_process_as_it_was(command: Command, monkeypatch: p
 
 
 def test_a_sweep_runs_each_value(command: Command) -> None:
-    out = command("train", *QUICK[:2], "--multirun", *QUICK[2:], "model=autoencoder,lstm_autoencoder").worked()
+    out = command("train", *QUICK[:2], "--multirun", *QUICK[2:], "model=autoencoder,vae").worked()
     assert out.count("Run directory:") == 2
     models = set()
     for file in command.folder.rglob("run.json"):
         assert json.loads(file.read_text())["status"] == "finished"
         models.add(yaml.safe_load((file.parent / ".hydra" / "config.yaml").read_text())["model"]["_target_"])
-    assert {name.rpartition(".")[2] for name in models} == {"Autoencoder", "LSTMAutoencoder"}
+    assert {name.rpartition(".")[2] for name in models} == {"Autoencoder", "VAE"}
 
 
 def test_a_failed_job_does_not_end_the_sweep(command: Command) -> None:
-    outcome = command("train", *QUICK, "-m", "model.latent=-1,3")
-    outcome.refused_job(0, "model.latent=-1", "Autoencoder cannot be made")
+    outcome = command("train", *QUICK, "-m", "model.network.latent=-1,3")
+    outcome.refused_job(0, "model.network.latent=-1", "latent is -1 but must be at least 1")
     assert outcome.code == 2
     assert outcome.out.count("Run directory:") == 1
     found = {json.loads(file.read_text())["status"] for file in command.folder.rglob("run.json")}
@@ -141,11 +141,11 @@ def test_a_runs_own_config_runs_again(command: Command, tiny_run: Path) -> None:
 
 def test_groups_of_the_command_line_replace_sections_of_a_runs_config(command: Command, tiny_run: Path) -> None:
     file = str(tiny_run / ".hydra" / "config.yaml")
-    command("train", file, "model=lstm_autoencoder", "model.patch=4", "detector=[pca]", "split.only=[0]").worked()
+    command("train", file, "model=lstm_autoencoder", "model.network.patch=4", "detector=[pca]", "split.only=[0]").worked()
     run = only_run(command.folder)
     cfg = yaml.safe_load((run / ".hydra" / "config.yaml").read_text())
-    assert cfg["model"]["_target_"].endswith(".LSTMAutoencoder")
-    assert cfg["model"]["patch"] == 4
+    assert cfg["model"]["network"]["_target_"].endswith(".LSTMAutoencoderNet")
+    assert cfg["model"]["network"]["patch"] == 4
     assert list(cfg["detector"]) == ["pca"]
     assert cfg["dataset"]["n_series"] == 200
 

@@ -71,9 +71,9 @@ def test_an_edited_value_wins_and_the_command_line_wins_over_it(command: Command
     text = file.read_text(encoding="utf-8")
     assert text.count("latent: 50 ") == 1
     file.write_text(text.replace("latent: 50 ", "latent: 11 "), encoding="utf-8")
-    assert compose(file=file).model.latent == 11
-    assert compose(["model.latent=12"], file).model.latent == 12
-    assert compose(["seed=3"], file).model.latent == 11
+    assert compose(file=file).model.generator.latent == 11
+    assert compose(["model.generator.latent=12"], file).model.generator.latent == 12
+    assert compose(["seed=3"], file).model.generator.latent == 11
 
 
 @pytest.mark.parametrize("model", options("model"))

@@ -24,20 +24,44 @@ WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "key added at the top": (("+sede=1",), ("'sede'", "did you mean 'seed'?")),
     "misspelt key in a section": (("split.fold=3",), ("'split.fold'", "did you mean 'folds'?")),
     "key added to a section": (("+trainer.epochs=3",), ("'trainer.epochs'", "did you mean 'max_epochs'?")),
-    "misspelt key of the model": (("model.latnet=3",), ("'model.latnet'", "did you mean 'latent'?")),
-    "key added to the model": (("+model.latnet=3",), ("'latnet'", "Autoencoder", "did you mean 'latent'?")),
+    "misspelt key of the model": (("model.initt=he",), ("'model.initt'", "did you mean 'init'?")),
+    "key added to the model": (("+model.initt=he",), ("'initt'", "Autoencoder", "did you mean 'init'?")),
+    "misspelt key of a network": (("model.network.latnet=3",), ("'model.network.latnet'", "did you mean 'latent'?")),
+    "key added to a network": (("+model.network.latnet=3",), ("'latnet'", "ConvAutoencoderNet", "'latent'?")),
+    "key added to a model that hands its settings on": (
+        ("model=vaegan", "+model.n_crtic=3"),
+        ("model has no setting 'n_crtic'", "VAEGAN", "did you mean 'n_critic'?"),
+    ),
     "key that needs a plus": (("model.optimizer.eps=1",), ("argument of Adam", "+model.optimizer.eps=…")),
     "misspelt key of a detector": (("detector.knn.scorer.kk=3",), ("detector.knn.scorer.kk", "did you mean 'k'?")),
     "type in a section": (("trainer.max_epochs=many",), ("trainer.max_epochs", "'many'", "Integer")),
     "null in a section": (("seed=null",), ("seed must not be null",)),
     "list in a section": (("split.only=0",), ("split.only", "list")),
-    "type in an open group": (("model.latent=big",), ("model.latent is 'big'", "Autoencoder", "a whole number")),
-    "fraction": (("model.latent=2.5",), ("model.latent is 2.5", "a whole number")),
+    "type in an open group": (
+        ("model.network.latent=big",),
+        ("model.network.latent is 'big'", "ConvAutoencoderNet", "a whole number"),
+    ),
+    "type of a setting that is handed on": (("model=vaegan", "model.n_critic=x"), ("model.n_critic is 'x'", "VAEGAN")),
+    "fraction": (("model.network.latent=2.5",), ("model.network.latent is 2.5", "a whole number")),
+    "loss without a place": (("loss=hinge",), ("model=dcgan loss@model.adversarial=hinge",)),
+    "loss of a model without a critic": (("loss@model.adversarial=hinge",), ("for models with a critic only",)),
+    "misspelt loss": (
+        ("model=dcgan", "loss@model.adversarial=hing"),
+        ("no loss named 'hing'", "did you mean 'hinge'?"),
+    ),
+    "name for a loss": (("model=dcgan", "model.adversarial=hinge"), ("model.adversarial is 'hinge'",)),
+    "classes that are not there": (
+        ("model=vae", "model.conditional=true", "split.train_on=normal"),
+        ("VAE", "split.train_on=all"),
+    ),
     "type of a detector": (("detector.knn.scorer.k=five",), ("detector.knn.scorer.k is 'five'", "KNearest")),
     "type of an optimizer": (("model.optimizer.lr=fast",), ("model.optimizer.lr is 'fast'", "Adam", "a number")),
     "name for a section": (("model.optimizer=adam",), ("model.optimizer is 'adam'", "_target_")),
     "choice of a section": (("split.test=sometimes",), ("split.test is 'sometimes'", "fixed, rotate")),
-    "choice of an open group": (("model.norm=layer",), ("model.norm is 'layer'", "'batch' or 'group' or 'none'")),
+    "choice of an open group": (
+        ("model.network.norm=instance",),
+        ("model.network.norm is 'instance'", "'batch' or 'group' or 'layer' or 'none'"),
+    ),
     "value missing": (("threshold=fixed",), ("threshold.value has no value yet",)),
     "value out of range": (("threshold.q=1.5",), ("threshold.q is 1.5", "between 0 and 1")),
     "length out of range": (("preprocess=lttb", "preprocess.length=1"), ("preprocess.length is 1", "at least 3")),
@@ -71,14 +95,14 @@ def test_wrong_settings_are_refused_before_anything_is_written(
 def test_folders_of_other_runs_stay(command: Command) -> None:
     other = command.folder / "outputs" / "local" / "ecgan" / "other"
     other.mkdir(parents=True)
-    command("train", *TINY, "model.latent=big").refused(2)
+    command("train", *TINY, "model.network.latent=big").refused(2)
     assert left_in(command.folder) == ["outputs", "outputs/local", "outputs/local/ecgan", "outputs/local/ecgan/other"]
 
 
 @pytest.mark.parametrize(
     ("name", "arguments", "error"),
     [
-        ("train", [*TINY, "model.latent=big"], ConfigError),
+        ("train", [*TINY, "model.network.latent=big"], ConfigError),
         ("train", [*TINY, "modl=beatgan"], ConfigError),
         ("train", ["-m", *TINY, "modl=beatgan"], HydraException),
         ("train", [*TINY, "dataset.anomaly_share=1.0"], EcganError),
@@ -200,5 +224,5 @@ def test_a_full_disk_while_the_run_is_written(command: Command, monkeypatch: pyt
 def test_a_directory_that_holds_a_run_is_left_as_it_is(command: Command, tiny_run: Path) -> None:
     before = {file: file.read_bytes() for file in tiny_run.rglob("*") if file.is_file()}
     command("train", *TINY, f"hydra.run.dir={tiny_run}", "seed=9").refused(1, "already holds a run")
-    command("train", *TINY, f"hydra.run.dir={tiny_run}", "model.latent=big").refused(2, "model.latent")
+    command("train", *TINY, f"hydra.run.dir={tiny_run}", "model.network.latent=big").refused(2, "model.network.latent")
     assert {file: file.read_bytes() for file in tiny_run.rglob("*") if file.is_file()} == before

@@ -229,7 +229,7 @@ def test_every_decision_is_in_the_index_and_has_the_four_headings() -> None:
 def examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The examples of CONTRIBUTING.md as if they had been put where it says; gives the setting that finds them."""
     found = {match["path"]: match["body"] for match in BLOCK.finditer(read("CONTRIBUTING.md")) if match["path"]}
-    assert len(found) == 6
+    assert len(found) == 7
     for path, body in found.items():
         if path.endswith(".py"):
             name = path.removeprefix("src/").removesuffix(".py").replace("/", ".")
@@ -281,6 +281,19 @@ def test_examples_for_contributors_work_together(examples: str, tmp_path: Path) 
     table = read_predictions(directory / "fold_1" / "detection" / "template" / "predictions.csv")
     assert table["group"].tolist() == patient[table["index"]].tolist()
     assert set(reproduced(directory, redetect(directory)).values()) == {True}
+
+
+@pytest.mark.parametrize("conditional", [False, True])
+def test_example_of_a_test_passes(conditional: bool, examples: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ecgan import testing
+    from ecgan.config import compose
+
+    module = sys.modules["tests.contract.test_linear"]
+    monkeypatch.setattr(module, "compose", lambda settings: compose([examples, *settings]))
+    called: list[object] = []
+    monkeypatch.setattr(module, "check_model", lambda make: called.append(testing.check_model(make, (16, 33), (1, 2))))
+    module.test_linear(conditional)
+    assert called == [None]
 
 
 @pytest.mark.parametrize("notebook", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)

@@ -199,7 +199,7 @@ def test_other_data_under_the_same_name_are_refused(copy: Path, data: Path) -> N
     refused(copy, "The data differ from those of the run", f"paths.data={data}")
 
 
-@pytest.mark.parametrize("override", ["dataset.seed=1", "preprocess.length=20", "model.latent=3", "split.folds=2"])
+@pytest.mark.parametrize("override", ["dataset.seed=1", "preprocess.length=20", "model.network.latent=3", "split.folds=2"])
 def test_what_belongs_to_the_run_cannot_be_changed(copy: Path, override: str) -> None:
     refused(copy, "belongs to the run and cannot be changed afterwards", override, error=ConfigError)
 

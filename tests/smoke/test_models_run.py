@@ -81,7 +81,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rng = np.random.default_rng(0)
     for part, n in (("TRAIN", 60), ("TEST", 80)):
         label = np.where(np.arange(n) % 4 == 3, 1, 2)
-        x = np.sin(np.linspace(0, 6, 24) + rng.random((n, 1))) + rng.normal(size=(n, 24)) * (label == 1)[:, None]
+        x = np.sin(np.linspace(0, 6, 32) + rng.random((n, 1))) + rng.normal(size=(n, 32)) * (label == 1)[:, None]
         np.savetxt(raw / f"Tiny_{part}.tsv", np.column_stack([label, x]), delimiter="\t")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)

@@ -228,7 +228,7 @@ def test_smoothing_must_be_a_share(value: float) -> None:
         (lambda: InceptionTime(SPEC, adam(), members=0), "model.members is 0"),
         (lambda: InceptionTime(SPEC, adam(), depth=0), "model.depth is 0"),
         (lambda: CNNClassifier(SPEC, adam(), depth=0), "model.depth is 0"),
-        (lambda: RNNClassifier(SPEC, adam(), patch=33), "model.patch is 33"),
+        (lambda: RNNClassifier(SPEC, adam(), patch=33), "patch is 33"),
     ],
 )
 def test_sizes_without_sense_are_refused(make: Callable[[], object], words: str) -> None:

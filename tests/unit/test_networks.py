@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import get_args
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from ecgan.errors import ConfigError, DataError
 from ecgan.networks.conv import ConvDecoder, ConvEncoder, Norm, halvings, normalization
 from ecgan.networks.recurrent import LSTMAutoencoderNet, Patches
+from ecgan.types import DataSpec
 
 LENGTHS = (16, 17, 64, 140, 152, 187, 1250)
 CHANNELS = (1, 2, 12)
@@ -43,7 +45,7 @@ def test_convolutions_give_back_the_shape(length: int, channels: int) -> None:
 @pytest.mark.parametrize("channels", CHANNELS)
 @pytest.mark.parametrize("length", LENGTHS)
 def test_lstm_autoencoder_gives_back_the_shape(length: int, channels: int) -> None:
-    network = LSTMAutoencoderNet(channels, length, latent=6, patch=10)
+    network = LSTMAutoencoderNet(DataSpec(length, channels, 2), latent=6, patch=10)
     x = series(channels, length)
     assert network.encode(x).shape == (BATCH, 6)
     assert network(x).shape == x.shape
@@ -56,7 +58,7 @@ def test_convolutions_refuse_fifteen_samples_in_a_sentence() -> None:
 
 
 def test_convolutions_refuse_no_layers() -> None:
-    with pytest.raises(ConfigError, match=r"model\.depth is 0"):
+    with pytest.raises(ConfigError, match=r"The network's depth is 0 but must be at least 1"):
         ConvDecoder(1, 64, 4, depth=0)
 
 
@@ -80,7 +82,7 @@ def test_decoder_mirrors_encoder_at_any_length_and_depth(length: int, channels: 
     assert encoder.n_features == decoder.bottom[0] * decoder.bottom[1]
 
 
-@pytest.mark.parametrize("norm", ["batch", "group", "none"])
+@pytest.mark.parametrize("norm", get_args(Norm))
 @pytest.mark.parametrize("width", [1, 6, 12, 32])
 def test_every_normalization_fits_every_width(norm: Norm, width: int) -> None:
     encoder, decoder = ConvEncoder(2, 40, 3, width, 3, norm), ConvDecoder(2, 40, 3, width, 3, norm)
@@ -97,7 +99,7 @@ def test_no_output_is_squashed() -> None:
 
 def eval_networks() -> dict[str, nn.Module]:
     encoder, decoder = conv_pair(2, 40)
-    networks = {"conv": nn.Sequential(encoder, decoder), "lstm": LSTMAutoencoderNet(2, 40, 4, 7)}
+    networks = {"conv": nn.Sequential(encoder, decoder), "lstm": LSTMAutoencoderNet(DataSpec(40, 2, 2), 4, 7)}
     return {name: network.eval() for name, network in networks.items()}
 
 
@@ -139,7 +141,7 @@ def test_a_step_holds_neighbouring_samples_and_the_last_is_repeated() -> None:
 
 @pytest.mark.parametrize("patch", [0, -1, 17])
 def test_patches_refuse_what_does_not_fit(patch: int) -> None:
-    with pytest.raises(ConfigError, match=r"model\.patch is .* between 1 and the series' length, 16"):
+    with pytest.raises(ConfigError, match=r"patch is .* between 1 and the series' length, 16"):
         Patches(1, 16, patch)
 
 

@@ -54,6 +54,8 @@ class Reconstruction:
     """
 
     def __init__(self, error: ErrorName = "l2", weight: float = 1.0, delta: float = 1.0) -> None:
+        if weight < 0 or delta <= 0:
+            raise ConfigError("reconstruction.weight must not be negative, and reconstruction.delta must be above 0.")
         self.error: ErrorName = error
         self.weight, self.delta = weight, delta
 
@@ -72,6 +74,8 @@ class FeatureMatching:
     """
 
     def __init__(self, weight: float = 1.0) -> None:
+        if weight < 0:
+            raise ConfigError(f"feature_matching.weight is {weight} but must not be negative.")
         self.weight = weight
 
     def __call__(self, real: Tensor, fake: Tensor) -> Tensor:

@@ -69,6 +69,8 @@ class AdversarialModel(GenerativeModel):
             raise ConfigError(f"model.n_critic is {n_critic} but the critic needs at least one step per batch.")
         if ema is not None and not 0 < ema < 1:
             raise ConfigError(f"model.ema is {ema} but a decay lies between 0 and 1; null switches it off.")
+        if clip_norm is not None and clip_norm <= 0:
+            raise ConfigError(f"model.clip_norm is {clip_norm} but must be above 0; null switches it off.")
         self.automatic_optimization = False
         self.critic = self.made(critic)
         average = None if ema is None else get_ema_multi_avg_fn(ema)  # type: ignore[no-untyped-call]

@@ -11,8 +11,11 @@ from torch.nn import functional as F
 
 from ecgan.errors import ConfigError
 from ecgan.models.base import Model, OptimizerFactory, SchedulerFactory
+from ecgan.networks.inception import InceptionModule
+from ecgan.networks.residual import ResidualBlock
 from ecgan.types import Batch, DataSpec
 
+BLOCKS = (ResidualBlock, InceptionModule)
 ClassWeights = Literal["none", "balanced"]
 
 
@@ -34,6 +37,8 @@ class ClassificationModel(Model):
         ConfigError: when ``label_smoothing`` is no share, or weights are asked for and nobody counted the classes.
     """
 
+    learns_classes: bool = True
+
     def __init__(
         self,
         network: nn.Module,
@@ -53,6 +58,13 @@ class ClassificationModel(Model):
         # of the training data and not learned, so no part of a checkpoint
         self.register_buffer("weights", weights, persistent=False)
         self.weights: Tensor | None
+
+    def compile_networks(self) -> None:
+        """Compile the blocks in place, beside the chains of layers; recurrent layers have no use for it."""
+        super().compile_networks()
+        for module in self.network.modules():
+            if isinstance(module, BLOCKS):
+                module.compile()
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of (B, C, T)."""

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ecgan.networks.conditioning import with_class
 from ecgan.networks.conv import ConvDecoder, ConvEncoder, Norm
+from ecgan.networks.layers import at_least_one
 from ecgan.types import DataSpec
 
 LOWEST, HIGHEST = -12.0, 12.0
@@ -33,13 +34,14 @@ class ConvAutoencoderNet(nn.Module):
     def __init__(
         self,
         spec: DataSpec,
-        latent: int = 8,
+        latent: int = 5,
         width: int = 16,
         depth: int = 4,
         norm: Norm = "batch",
         n_classes: int = 0,
     ) -> None:
         super().__init__()
+        at_least_one(latent=latent)
         self.latent, self.n_classes = latent, n_classes
         sizes = (width, depth, norm)
         self.encoder = ConvEncoder(spec.channels + n_classes, spec.seq_len, self.codes * latent, *sizes)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
-from ecgan.errors import ConfigError, DataError
-from ecgan.networks.layers import Layers
+from ecgan.errors import DataError
+from ecgan.networks.layers import Layers, at_least_one
 
 Norm = Literal["batch", "group", "layer", "none"]
 MIN_LENGTH = 16
+KERNEL = 5
+"""Of the convolutions between doublings of the length."""
 
 
 def halvings(seq_len: int, depth: int) -> list[int]:
@@ -21,8 +24,7 @@ def halvings(seq_len: int, depth: int) -> list[int]:
         ConfigError: when no layer is asked for.
         DataError: when the series are shorter than 16 samples.
     """
-    if depth < 1:
-        raise ConfigError(f"model.depth is {depth} but a convolutional model needs one layer or more.")
+    at_least_one(depth=depth)
     if seq_len < MIN_LENGTH:
         raise DataError(f"Convolutional models need series of {MIN_LENGTH} samples or more; these have {seq_len}.")
     lengths = [seq_len]
@@ -64,6 +66,7 @@ class ConvEncoder(nn.Module):
         spectral_norm: bool = False,
     ) -> None:
         super().__init__()
+        at_least_one(width=width)
         lengths = halvings(seq_len, depth)
         widths = [channels, *(width * 2**i for i in range(len(lengths) - 1))]
         layers: list[nn.Module] = []
@@ -88,8 +91,32 @@ class ConvEncoder(nn.Module):
         return out
 
 
+class Doubled(nn.Module):
+    """Every sample twice, and the last one once more where the length wanted is odd.
+
+    A convolution after it draws no pattern of period two into the series, as transposed ones do.
+
+    Args:
+        seq_len: samples afterwards.
+
+    Source: Odena et al. (2016), Deconvolution and Checkerboard Artifacts, doi:10.23915/distill.00003.
+    """
+
+    def __init__(self, seq_len: int) -> None:
+        super().__init__()
+        self.odd = seq_len % 2
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, C, T // 2) to (B, C, T)."""
+        doubled = x.repeat_interleave(2, dim=2)
+        return torch.cat([doubled, doubled[..., -1:]], 2) if self.odd else doubled
+
+
 class ConvDecoder(nn.Module):
-    """The mirror image of ``ConvEncoder``: a linear layer, then transposed convolutions back to the exact length.
+    """A linear layer, then convolutions between doublings of the length, back to the exact length.
+
+    Transposed convolutions would draw a pattern of period two into every series: with them the error on unseen series
+    was twice as large.
 
     The output is linear: a tanh that saturates at one sample early on gets no gradient there and stays wrong.
 
@@ -112,20 +139,17 @@ class ConvDecoder(nn.Module):
         norm: Norm = "batch",
     ) -> None:
         super().__init__()
+        at_least_one(width=width)
         lengths = halvings(seq_len, depth)[::-1]
         widths = [width * 2**i for i in range(len(lengths) - 1)][::-1]
         self.bottom = (widths[0], lengths[0])
         self.head = nn.Linear(in_features, widths[0] * lengths[0])
         layers: list[nn.Module] = [normalization(norm, widths[0]), nn.ReLU(inplace=True)]
-        for i, (n_in, n_out) in enumerate(zip(widths, [*widths[1:], channels], strict=True)):
-            odd = lengths[i + 1] - 2 * lengths[i]
-            last = i == len(widths) - 1
-            used: Norm = "none" if last else norm
-            layers.append(
-                nn.ConvTranspose1d(n_in, n_out, 4, stride=2, padding=1, output_padding=odd, bias=used == "none")
-            )
+        for length, n_in, n_out in zip(lengths[1:], widths, [*widths[1:], channels], strict=True):
+            last = length == seq_len
+            layers += [Doubled(length), nn.Conv1d(n_in, n_out, KERNEL, padding="same", bias=last or norm == "none")]
             if not last:
-                layers += [normalization(used, n_out), nn.ReLU(inplace=True)]
+                layers += [normalization(norm, n_out), nn.ReLU(inplace=True)]
         self.layers = Layers(*layers)
 
     def forward(self, z: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from ecgan.errors import DataError
 from ecgan.networks.conv import MIN_LENGTH
+from ecgan.networks.layers import Layers
 
 
 def as_rows(x: Tensor) -> Tensor:
@@ -43,9 +44,9 @@ class Conv(nn.Conv2d):
         return out.contiguous(memory_format=torch.channels_last)  # of one channel, torch cannot tell which is last
 
 
-def conv_norm(n_in: int, n_out: int, kernel: int) -> nn.Sequential:
+def conv_norm(n_in: int, n_out: int, kernel: int) -> Layers:
     """Convolution and batch normalization, of (B, n_in, 1, T)."""
-    return nn.Sequential(Conv(n_in, n_out, kernel), nn.BatchNorm2d(n_out))
+    return Layers(Conv(n_in, n_out, kernel), nn.BatchNorm2d(n_out))
 
 
 class Head(nn.Linear):

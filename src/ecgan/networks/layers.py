@@ -1,8 +1,10 @@
-"""A chain of layers that can be compiled in place."""
+"""What networks are made of."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
+
+from ecgan.errors import ConfigError
 
 
 class Layers(nn.Sequential):
@@ -16,3 +18,14 @@ class Layers(nn.Sequential):
         for layer in self:
             x = layer(x)
         return x
+
+
+def at_least_one(**sizes: int) -> None:
+    """Refuse a network without layers or units.
+
+    Raises:
+        ConfigError: naming the first size below 1.
+    """
+    for name, size in sizes.items():
+        if size < 1:
+            raise ConfigError(f"The network's {name} is {size} but must be at least 1.")

@@ -2,41 +2,17 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from ecgan.errors import ConfigError
 from ecgan.networks.conditioning import with_class
-from ecgan.networks.conv import ConvEncoder, Norm, halvings, normalization
-from ecgan.networks.layers import Layers
+from ecgan.networks.conv import ConvDecoder, ConvEncoder, Norm
+from ecgan.networks.layers import at_least_one
 from ecgan.types import DataSpec
-
-KERNEL = 5
-
-
-class Doubled(nn.Module):
-    """Every sample twice, and the last one once more where the length wanted is odd.
-
-    A convolution after it draws no pattern of period two into the series, as transposed ones do.
-
-    Args:
-        seq_len: samples afterwards.
-
-    Source: Odena et al. (2016), Deconvolution and Checkerboard Artifacts, doi:10.23915/distill.00003.
-    """
-
-    def __init__(self, seq_len: int) -> None:
-        super().__init__()
-        self.odd = seq_len % 2
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (B, C, T // 2) to (B, C, T)."""
-        doubled = x.repeat_interleave(2, dim=2)
-        return torch.cat([doubled, doubled[..., -1:]], 2) if self.odd else doubled
 
 
 class ConvGenerator(nn.Module):
-    """A linear layer, then convolutions between doublings of the length, from a latent vector to a series.
+    """A convolutional decoder that is told the class.
 
     Args:
         spec: sizes of the series.
@@ -57,21 +33,13 @@ class ConvGenerator(nn.Module):
         n_classes: int = 0,
     ) -> None:
         super().__init__()
+        at_least_one(latent=latent)
         self.latent, self.n_classes = latent, n_classes
-        lengths = halvings(spec.seq_len, depth)[::-1]
-        widths = [width * 2**i for i in range(len(lengths) - 1)][::-1]
-        self.bottom = (widths[0], lengths[0])
-        self.head = nn.Linear(latent + n_classes, widths[0] * lengths[0])
-        layers: list[nn.Module] = [normalization(norm, widths[0]), nn.ReLU(inplace=True)]
-        for length, n_in, n_out in zip(lengths[1:], widths, [*widths[1:], widths[-1]], strict=True):
-            layers += [Doubled(length), nn.Conv1d(n_in, n_out, KERNEL, padding="same", bias=norm == "none")]
-            layers += [normalization(norm, n_out), nn.ReLU(inplace=True)]
-        self.layers = Layers(*layers, nn.Conv1d(widths[-1], spec.channels, KERNEL, padding="same"))
+        self.decoder = ConvDecoder(spec.channels, spec.seq_len, latent + n_classes, width, depth, norm)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Map (B, latent) to (B, C, T)."""
-        hidden = self.head(with_class(z, y, self.n_classes))
-        x: Tensor = self.layers(hidden.view(-1, *self.bottom))
+        x: Tensor = self.decoder(with_class(z, y, self.n_classes))
         return x
 
 

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ecgan.errors import ConfigError
 from ecgan.networks.conditioning import with_class
+from ecgan.networks.layers import at_least_one
 from ecgan.types import DataSpec
 
 
@@ -25,7 +26,7 @@ class Patches(nn.Module):
     def __init__(self, channels: int, seq_len: int, patch: int) -> None:
         super().__init__()
         if not 1 <= patch <= seq_len:
-            raise ConfigError(f"model.patch is {patch} but must lie between 1 and the series' length, {seq_len}.")
+            raise ConfigError(f"The network's patch is {patch} but must lie between 1 and the series' length, {seq_len}.")
         self.channels, self.seq_len, self.patch = channels, seq_len, patch
         self.steps = -(-seq_len // patch)
         self.features = channels * patch
@@ -68,6 +69,7 @@ class LSTMAutoencoderNet(nn.Module):
 
     def __init__(self, spec: DataSpec, latent: int = 64, patch: int = 10, n_classes: int = 0) -> None:
         super().__init__()
+        at_least_one(latent=latent)
         self.latent, self.n_classes = latent, n_classes
         self.patches = Patches(spec.channels, spec.seq_len, patch)
         features = self.patches.features
@@ -120,6 +122,7 @@ class RecurrentGenerator(nn.Module):
         n_classes: int = 0,
     ) -> None:
         super().__init__()
+        at_least_one(latent=latent)
         self.latent, self.n_classes = latent, n_classes
         self.patches = Patches(spec.channels, spec.seq_len, patch)
         self.recurrent = nn.LSTM(latent + n_classes, units, layers, batch_first=True)

@@ -19,6 +19,10 @@ COLUMNS = ("fold", "detector", "split", "metric", "value")
 MODEL = "-"
 """What stands for a detector where a metric is the model's own."""
 
+GENERATED = "generated_"
+"""What the names of metrics of generated series begin with."""
+FAILED = "failed"
+
 Row = tuple[str, str, float]
 Summary = dict[str, dict[str, dict[str, float]]]
 
@@ -53,9 +57,17 @@ def summarize(results: pd.DataFrame) -> Summary:
 
 
 def fold_directories(directory: Path) -> list[Path]:
-    """Directories of the folds, in the order of their numbers."""
-    folds = [path for path in directory.glob("fold_*") if path.name.removeprefix("fold_").isdigit()]
+    """Directories of the folds that did not fail, in the order of their numbers."""
+    failed = failures(directory)
+    found = [path for path in directory.glob("fold_*") if path.name.removeprefix("fold_").isdigit()]
+    folds = [path for path in found if path.name not in failed]
     return sorted(folds, key=lambda path: int(path.name.removeprefix("fold_")))
+
+
+def failures(directory: Path) -> dict[str, str]:
+    """Why folds failed, by the names of their directories."""
+    folds = run_facts(directory).get("folds", {})
+    return {name: entry["error"] for name, entry in folds.items() if entry.get("status") == FAILED}
 
 
 def run_facts(directory: Path) -> dict[str, Any]:
@@ -86,7 +98,19 @@ def _classification(fold: Path) -> Iterator[Row]:
         yield from (("test", *item) for item in classification_metrics(predicted).items())
 
 
-OF_THE_MODEL: tuple[Callable[[Path], Iterator[Row]], ...] = (_losses, _classification)
+def _generation(fold: Path) -> Iterator[Row]:
+    """How good generated series are, and what real ones in their place give."""
+    file = fold / "generation" / "quality.csv"
+    if not file.is_file():
+        return
+    for measure in pd.read_csv(file, float_precision="round_trip").itertuples():
+        name = f"{GENERATED}{measure.metric}"
+        yield str(measure.split), name, float(measure.value)
+        for what in ("low", "high", "reference"):
+            yield str(measure.split), f"{name}_{what}", float(getattr(measure, what))
+
+
+OF_THE_MODEL: tuple[Callable[[Path], Iterator[Row]], ...] = (_losses, _classification, _generation)
 """What gives the model's own metrics of a fold, as rows of split, metric and value; their order is that of results."""
 
 

@@ -45,7 +45,7 @@ def _table(section: Section, means: str, folds: int) -> str:
     head = "".join(f"<th>{html.escape(name)}</th>" for name in ("metric", *columns))
     body = "".join(
         f"<tr><td>{short(metric)}</td>"
-        + "".join(f"<td>{cell(values.get(metric), folds)}</td>" for values in columns.values())
+        + "".join(f"<td>{cell(values.get(metric), folds, section.digits)}</td>" for values in columns.values())
         + "</tr>"
         for metric in metrics
     )

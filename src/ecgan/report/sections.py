@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ecgan.report.collect import MODEL, Summary
+from ecgan.report.collect import GENERATED, MODEL, Summary
 from ecgan.report.words import supervision
 
 Metrics = Mapping[str, dict[str, float]]
@@ -22,6 +22,7 @@ class Section:
         headline: the metrics that the screen shows, the page shows all.
         words: rows of words below the numbers, each by name of the column.
         note: what must be known of the metrics, may be empty.
+        digits: of the numbers, after the point.
     """
 
     title: str
@@ -29,11 +30,13 @@ class Section:
     headline: tuple[str, ...]
     words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     note: str = ""
+    digits: int = 3
 
 
 def sections(directory: Path, summary: Summary) -> list[Section]:
     """The sections of a run that have anything to show, in the order in which they are shown."""
-    found = (_classification(summary.get(MODEL, {})), _detection(directory, summary))
+    of_model = summary.get(MODEL, {})
+    found = (_classification(of_model), _generation(of_model), _detection(directory, summary))
     return [section for section in found if section.columns]
 
 
@@ -45,6 +48,34 @@ def _classification(of_model: Metrics) -> Section:
     metrics = {name: of_model[name] for name in of_model if name in CLASSIFICATION or name.startswith(RECALL)}
     note = "Averages over classes are over those that occur in the test part."
     return Section("Classification", {"model": metrics} if metrics else {}, CLASSIFICATION, note=note)
+
+
+GENERATION = (
+    "mmd",
+    "mmd_null_95",
+    "frechet",
+    "precision",
+    "recall",
+    "density",
+    "coverage",
+    "discriminative",
+    "tstr_f1",
+    "tstr_auroc",
+    "memorized",
+)
+
+
+def _generation(of_model: Metrics) -> Section:
+    measured = {name.removeprefix(GENERATED): of_model[name] for name in of_model if name.startswith(GENERATED)}
+    plain = [name for name in measured if not name.endswith(("_low", "_high", "_reference"))]
+    defined = [name for name in plain if measured[name]["n"]]
+    columns = {
+        "generated": {name: measured[name] for name in defined},
+        "real": {name: measured[f"{name}_reference"] for name in defined if measured[f"{name}_reference"]["n"]},
+    }
+    headline = tuple(name for name in GENERATION if name in defined)
+    note = "real: as many training series in the place of the generated ones; a perfect generator would give the same."
+    return Section("Generated series", columns if defined else {}, headline, note=note, digits=4)
 
 
 DETECTION = ("auroc", "average_precision", "f1", "mcc", "sensitivity", "specificity")

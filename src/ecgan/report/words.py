@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ecgan.files import read_json
-from ecgan.report.collect import fold_directories, run_facts
+from ecgan.report.collect import failures, fold_directories, run_facts
 
 SEEN = {
     "normal_only": "val normals",
@@ -17,19 +17,22 @@ SEEN = {
 SHORT = {"average_precision": "AP", "auroc": "AUROC", "f1": "F1", "mcc": "MCC"}
 
 
-def cell(entry: dict[str, float] | None, folds: int) -> str:
+def cell(entry: dict[str, float] | None, folds: int, digits: int = 3) -> str:
     """One metric as it stands in a table.
 
     Args:
         entry: mean, std and n, None where the metric is unknown.
         folds: number of the folds in which it could have been defined.
+        digits: after the point, one more for a single fold.
     """
-    if entry is None or not entry["n"]:
+    if entry is None:
+        return ""
+    if not entry["n"]:
         return "undefined"
     some = "" if entry["n"] == folds else f" ({entry['n']} of {folds})"  # undefined in the other folds
     if math.isnan(entry["std"]):
-        return f"{entry['mean']:.4f}{some}"
-    return f"{entry['mean']:.3f} ± {entry['std']:.3f}{some}"
+        return f"{entry['mean']:.{digits + 1}f}{some}"
+    return f"{entry['mean']:.{digits}f} ± {entry['std']:.{digits}f}{some}"
 
 
 def short(metric: str) -> str:
@@ -58,6 +61,7 @@ def facts(directory: Path) -> list[str]:
         return []
     counts = ", ".join(f"{name} {count:,}" for name, count in known["series"].items())
     said = [
+        *(f"{name.replace('_', ' ')} failed and is not counted: {why}" for name, why in failures(directory).items()),
         f"{known['dataset']}: {counts}",
         known["note"],
         _counted("left out of the data", known["dropped"]),

@@ -9,6 +9,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from pytorch_lightning.loggers import CSVLogger
 from rich.console import Console
 from threadpoolctl import threadpool_limits
 
-from ecgan.capabilities import Classifies, Samples
+from ecgan.capabilities import Classifies, FitsLatents, Samples
 from ecgan.checks import check_folder
 from ecgan.classify.callback import ClassificationCallback
 from ecgan.config import build, plain, plan_of
@@ -34,7 +35,6 @@ from ecgan.errors import ConfigError
 from ecgan.files import digest, replacing
 from ecgan.generate.callback import GenerationCallback, Judgment
 from ecgan.generate.writing import Description
-from ecgan.models.generative import EncodingModel
 from ecgan.types import Fold
 
 log = logging.getLogger(__name__)
@@ -183,14 +183,16 @@ def generation(
 
 def fit_latents(model: pl.LightningModule, data: DataModule, weights: Path) -> None:
     """Fit the latent distribution of a model with an encoder, for its best weights, and store it with them."""
-    if not isinstance(model, EncodingModel) or not model.latents.fitted:
+    if not isinstance(model, FitsLatents):
         return
     checkpoint = torch.load(weights, map_location="cpu", weights_only=True)
     model.load_state_dict(checkpoint["state_dict"])
     model.fit_latents(data.part(data.fold.train))
     checkpoint["state_dict"] = model.state_dict()
+    written = BytesIO()  # the archive would hold the name of a file, which is a temporary one here
+    torch.save(checkpoint, written)
     with replacing(weights) as temporary:
-        torch.save(checkpoint, temporary)
+        temporary.write_bytes(written.getvalue())
 
 
 def trainer(cfg: DictConfig, directory: Path, callbacks: list[pl.Callback], record: bool) -> pl.Trainer:

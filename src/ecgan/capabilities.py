@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from ecgan.types import Series
+
 
 @runtime_checkable
 class Reconstructs(Protocol):
@@ -40,6 +42,17 @@ class Samples(Protocol):
 
     def sample(self, n: int, generator: torch.Generator, y: Tensor | None = None) -> Tensor:
         """Draw series (n, C, T); ``y`` (n,) is the class of each, normal where it is None."""
+
+
+@runtime_checkable
+class FitsLatents(Protocol):
+    """A model whose distribution of latent vectors is fitted to encodings, once its weights are known."""
+
+    latents: torch.nn.Module
+    """What is fitted; it changes nothing else."""
+
+    def fit_latents(self, train: Series) -> None:
+        """Fit it to the encodings of training series."""
 
 
 @runtime_checkable

@@ -241,10 +241,11 @@ def checked(cfg: DictConfig) -> DictConfig:
         raise ConfigError(explain(error, TrainConfig.__dataclass_fields__)) from error
     assert isinstance(complete, DictConfig)  # noqa: S101 - both of its parts are
     check_content(plain(complete))
+    complete.detector = complete.detector or {}  # a file may say null
     if complete.split.train_on == "auto":
         complete.split.train_on = "all" if learns_classes(plain(complete.model)) else "normal"
     plan_of(complete).check()
-    for detector in (complete.detector or {}).values():
+    for detector in complete.detector.values():
         build(detector.scorer)
         build(detector.threshold)
     for node in (complete.dataset, complete.transform, complete.threshold, *complete.preprocess.steps.values()):

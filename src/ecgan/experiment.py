@@ -101,7 +101,7 @@ def _written(directory: Path, failed: Mapping[str, str], folds: int) -> Summary:
         IncompleteError: after that, when others failed.
         DivergedError: when all failed.
     """
-    told = "; ".join(f"{name} failed: {error}" for name, error in failed.items())
+    told = "; ".join(f"{name} failed: {error.rstrip('.')}" for name, error in failed.items()) + "."
     if len(failed) == folds:
         raise DivergedError(told)
     summary = report.write(directory)
@@ -165,7 +165,7 @@ def run_fold(
     if cfg.trainer.figures:
         classes = store.manifest["classes"]
         draw_fold(directory, classes)
-        draw_reconstructions(model, data.part(fold.test), store.label[fold.test], directory, classes)
+        draw_reconstructions(model, data.part(fold.test), data.label[fold.test], directory, data.classes)
 
 
 def _refuse_divergence(best: ModelCheckpoint, model: pl.LightningModule) -> None:

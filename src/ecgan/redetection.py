@@ -101,6 +101,8 @@ def _redetect_fold(cfg: DictConfig, store: Store, fold: Fold, run_directory: Pat
     if learned != read_json(original / "transform.json"):
         raise RunError(f"{original / 'transform.json'} is not what the training part gives; data or file were changed.")
     model = build(cfg.model, spec=data.spec)
+    if cfg.trainer.compile:  # compiled layers round differently
+        model.compile_networks()
     saved = OmegaConf.load(run_directory / ".hydra" / "config.yaml")
     same = [name for name, node in cfg.detector.items() if _same_scorer(node, saved.detector.get(name))]
     fitted = {name: original / "detection" / name for name in same}

@@ -99,7 +99,7 @@ def fitted(model: Model, batches: Sequence[Batch], epochs: int = 1, below: float
 
 def check_shapes(make: Make, spec: DataSpec) -> None:
     """A training step gives finite losses, what the model declares has the right shape, and the input stays."""
-    model, batch = _made(make, spec), series(spec, CLASSES)
+    model, batch = _made(make, spec), series(spec, CLASSES + 1)
     before = batch.x.clone()
     logged = fitted(model, [batch])
     wrong = {name: value for name, value in logged.items() if not torch.isfinite(torch.tensor(value))}

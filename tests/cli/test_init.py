@@ -80,7 +80,7 @@ def test_an_edited_value_wins_and_the_command_line_wins_over_it(command: Command
 def test_a_group_on_the_command_line_replaces_the_files_section(command: Command, model: str) -> None:
     command("init", "me", "beats", "first", "-d", "sine", "-m", "beatgan").worked()
     file = Path("config.yml")
-    other = ["trainer=smoke", "detector=[pca]", "dataset=ecg5000", "split=holdout", "threshold=youden"]
+    other = ["trainer=smoke", "detector=[pca]", "dataset=mitbih_beats", "split=holdout", "threshold=youden"]
     names = ["tracker.entity=me", "tracker.project=beats", "tracker.experiment=first"]
     assert compose([f"model={model}", *other], file) == compose([f"model={model}", *other, *names])
 

@@ -19,6 +19,8 @@ from safetensors.torch import load_file
 
 from ecgan import provenance
 from ecgan.assembly import quiet
+from ecgan.capabilities import Reconstructs
+from ecgan.checks import models_with
 from ecgan.config import checked, compose
 from ecgan.data.sources.sine import Sine
 from ecgan.data.store import Store
@@ -32,16 +34,20 @@ RULES: dict[str, dict[str, Any]] = {
     "youden": {"_target_": "ecgan.detect.thresholds.Youden"},
     "fixed": {"_target_": "ecgan.detect.thresholds.Fixed", "value": 0.5, "supervision": "normal_only"},
 }
+RECONSTRUCTION = ["detector=[reconstruction,lstm_autoencoder,knn,pca]", "detector.reconstruction.scorer.scaled=true"]
 NORMAL_ONLY = ("quantile", "mean_std", "fixed")
 SETUPS = {
     "none": "lstm_autoencoder",
     "minmax": "autoencoder",
     "standard": "beatgan",
     "per_series": "autoencoder",
-    "robust": "autoencoder",
+    "robust": "vaegan",
     "whitening": "lstm_autoencoder",
-    "fourier": "autoencoder",
+    "fourier": "dcgan",
 }
+JUDGED = "minmax"
+"""Where what is generated is judged too, which takes a second each time."""
+GENERATED = "generated series by the validation part"
 
 
 def config(transform: str, model: str, folder: Path) -> DictConfig:
@@ -57,9 +63,10 @@ def config(transform: str, model: str, folder: Path) -> DictConfig:
             "trainer.max_epochs=2",
             "trainer.limit_train_batches=1.0",  # every training series counts
             "data.batch_size=16",
-            "detector=[reconstruction,lstm_autoencoder,knn,pca]",
+            f"generation.n={20 if transform == JUDGED else 0}",
+            "generation.bootstrap=2",
+            *(RECONSTRUCTION if model in models_with(Reconstructs) else ["detector=[lstm_autoencoder,knn,pca]"]),
             "detector.lstm_autoencoder.scorer.epochs=1",
-            "detector.reconstruction.scorer.scaled=true",
             "detector.knn.scorer.max_train=60",
         ]
     )
@@ -76,7 +83,7 @@ def config(transform: str, model: str, folder: Path) -> DictConfig:
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """Sine waves and anomalies in memory."""
     chunk = Sine(240, 32, anomaly_share=0.3).read(Path(), 0)
-    manifest = {"classes": list(Sine.classes), "fs_hz": None}
+    manifest = {"classes": list(Sine.classes), "fs_hz": None, "unit": chunk.unit}
     x = np.asarray(chunk.x, np.float32)
     return Store(tmp_path_factory.mktemp("store"), x, np.asarray(chunk.y, np.int64), None, None, manifest)
 
@@ -104,7 +111,7 @@ def trained(cfg: DictConfig, store: Store, directory: Path) -> Path:
 
 
 def fitted(fold: Path) -> dict[str, Any]:
-    """All that was learned: weights, transform, scorers, thresholds."""
+    """All that was learned: weights, transform, scorers, thresholds; and how generated series look to validation."""
     weights = torch.load(fold / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"]
     learned = {f"weights {name}": value.numpy() for name, value in weights.items()}
     learned["transform"] = (fold / "transform.json").read_bytes()
@@ -114,6 +121,10 @@ def fitted(fold: Path) -> dict[str, Any]:
             learned[name] = file.read_bytes()
         elif file.suffix == ".safetensors":
             learned |= {f"{name} {key}": value.numpy() for key, value in load_file(file).items()}
+    quality = fold / "generation" / "quality.csv"
+    if quality.is_file():
+        learned[GENERATED] = [line for line in quality.read_text(encoding="utf-8").splitlines() if line[:4] == "val,"]
+        assert learned[GENERATED]
     return learned
 
 
@@ -212,7 +223,8 @@ def test_validation_anomalies_move_labelled_thresholds_only(setup: Any, store: S
     again = trained(cfg, altered(store, replace_validation_anomalies), tmp_path / "again")
     found = differing(fitted(original), fitted(again))
     assert {"knn_max_f1 threshold.json", "pca_youden threshold.json"} & found
-    assert not [name for name in found if not name.endswith(("max_f1 threshold.json", "youden threshold.json"))]
+    labelled = {name for name in found if name.endswith(("max_f1 threshold.json", "youden threshold.json"))}
+    assert found - labelled <= {GENERATED}  # where all classes are trained on, as here, all are compared with
 
 
 def test_every_threshold_declares_what_it_has_seen(setup: Any) -> None:

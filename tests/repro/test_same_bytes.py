@@ -25,6 +25,7 @@ from ecgan.types import Batch, DataSpec
 
 Execute = Callable[..., Path]
 SAME = ("predictions.csv", "threshold.json", "metrics.json", "transform.json", "metrics.csv", "scorer.safetensors")
+SAME += ("quality.csv", "samples.npz")
 
 
 def contents(directory: Path, names: tuple[str, ...] = SAME) -> dict[str, bytes]:
@@ -114,7 +115,7 @@ def test_the_split_can_stay_while_the_seed_changes(full: Path, execute: Execute)
 
 def test_validation_does_not_depend_on_the_evaluation_batch_size(full: Path, execute: Execute) -> None:
     small = execute("small_batches", "data.eval_batch_size=7", "split.only=[0]")
-    tables = [pd.read_csv(run / "results.csv").query("fold == 0 and detector == '-'") for run in (small, full)]
+    tables = [pd.read_csv(run / "results.csv").query("fold == 0 and metric == 'loss'") for run in (small, full)]
     np.testing.assert_allclose(tables[0]["value"], tables[1]["value"], rtol=1e-5)
     for file in (small / "fold_0" / "detection").glob("*/threshold.json"):
         values = [json.loads((run / file.relative_to(small)).read_text("utf-8"))["value"] for run in (small, full)]
@@ -147,7 +148,7 @@ def by_hand(fold: Path, part: str, checkpoint: str = "best.ckpt") -> tuple[float
 @pytest.mark.parametrize("number", range(3))
 def test_losses_and_scores_follow_from_the_files(full: Path, number: int) -> None:
     fold = full / f"fold_{number}"
-    results = pd.read_csv(full / "results.csv").query(f"fold == {number} and detector == '-'").set_index("split")
+    results = pd.read_csv(full / "results.csv").query(f"fold == {number} and metric == 'loss'").set_index("split")
     for part in ("val", "test"):
         assert results.loc[part, "value"] == pytest.approx(by_hand(fold, part)[0], rel=1e-5)
     _, scores, index = by_hand(fold, "test")

@@ -141,7 +141,7 @@ def test_a_step_holds_neighbouring_samples_and_the_last_is_repeated() -> None:
 
 @pytest.mark.parametrize("patch", [0, -1, 17])
 def test_patches_refuse_what_does_not_fit(patch: int) -> None:
-    with pytest.raises(ConfigError, match=r"patch is .* between 1 and the series' length, 16"):
+    with pytest.raises(ConfigError, match=r"patch is .* between 1 and the length of the series, 16"):
         Patches(1, 16, patch)
 
 

@@ -12,7 +12,7 @@ import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from ecgan.capabilities import Classifies
-from ecgan.errors import RunError
+from ecgan.errors import DivergedError
 from ecgan.evaluate.class_predictions import class_predictions
 from ecgan.evaluate.classification import classification_metrics
 from ecgan.evaluate.predictions import write_predictions
@@ -56,12 +56,12 @@ class ClassificationCallback(Callback):
         """Write predictions and metrics.
 
         Raises:
-            RunError: when a probability is not finite.
+            DivergedError: when a probability is not finite.
         """
         index = np.frombuffer(self._indices, np.int64)
         probability: FloatArray = np.frombuffer(self._probabilities, np.float64).reshape(-1, self._n_classes)
         if not np.isfinite(probability).all():
-            raise RunError(
+            raise DivergedError(
                 f"{type(pl_module).__name__} gave a probability that is not finite; lower the learning rate."
             )
         group = None if self.group is None else self.group[index]

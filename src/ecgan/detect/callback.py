@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from ecgan.detect.detector import Detector
-from ecgan.errors import RunError
+from ecgan.errors import DivergedError, RunError
 from ecgan.evaluate.metrics import detection_metrics
 from ecgan.evaluate.predictions import predictions, write_predictions
 from ecgan.files import replacing, write_json
@@ -146,7 +146,9 @@ class DetectionCallback(Callback):
     def _joined(self, detector: Detector) -> FloatArray:
         joined: FloatArray = np.frombuffer(self._scores[detector.name], np.float64)
         if not np.isfinite(joined).all():
-            raise RunError(f"The detector {detector.name!r} gave a score that is not finite; lower the learning rate.")
+            raise DivergedError(
+                f"The detector {detector.name!r} gave a score that is not finite; lower the learning rate."
+            )
         return joined
 
 

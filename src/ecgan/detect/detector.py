@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ecgan.errors import RunError
+from ecgan.errors import DivergedError, RunError
 from ecgan.files import read_json, write_json
 from ecgan.types import BoolArray, FloatArray, Scorer, Supervision, ThresholdRule
 
@@ -57,7 +57,7 @@ class Detector:
             RunError: when a score is not finite.
         """
         if not np.isfinite(scores).all():
-            raise RunError(f"The detector {self.name!r} gave a score that is not finite; lower the learning rate.")
+            raise DivergedError(f"The detector {self.name!r} gave a score that is not finite; lower the learning rate.")
         if self.rule.supervision == "normal_only":
             scores, abnormal = scores[~abnormal], abnormal[~abnormal]
         value = self.rule.choose(scores, abnormal)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ecgan.detect.scorers import usual_error
-from ecgan.errors import RunError
+from ecgan.errors import DivergedError
 from ecgan.losses import ErrorName, reconstruction_error
 from ecgan.networks.recurrent import LSTMAutoencoderNet
 from ecgan.types import DataSpec, Series
@@ -66,7 +66,7 @@ class LSTMAutoencoderScorer:
                 optimizer.step()
             schedule.step()
             if not torch.isfinite(loss):
-                raise RunError(f"The LSTM autoencoder's loss is {loss.item()} in epoch {epoch}; lower scorer.lr.")
+                raise DivergedError(f"The LSTM autoencoder's loss is {loss.item()} in epoch {epoch}; lower scorer.lr.")
         self.network = network.eval()
         self.usual = usual_error(network, train, self.error, device) if self.scaled else None
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -14,7 +15,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from rich.console import Console
 from torch import Tensor
 
-from ecgan.capabilities import Samples
+from ecgan.capabilities import FitsLatents, Samples
 from ecgan.errors import DivergedError
 from ecgan.evaluate.generation.quality import Measure, judge
 from ecgan.files import replacing
@@ -53,6 +54,33 @@ class Judgment:
     seed: int
 
 
+@dataclass(frozen=True)
+class _Few:
+    """A batch as a part of a fold."""
+
+    batch: Batch
+
+    def __len__(self) -> int:
+        return len(self.batch.x)
+
+    def __getitems__(self, positions: list[int]) -> Batch:
+        return Batch(*(part[positions] for part in self.batch))
+
+
+@contextmanager
+def _latents_of_now(model: LightningModule, train: Batch) -> Iterator[None]:
+    """Inside the block, latent vectors are drawn as the encoder gives them now; the training does not notice."""
+    if not isinstance(model, FitsLatents):
+        yield
+        return
+    before = {name: value.clone() for name, value in model.latents.state_dict().items()}
+    model.fit_latents(_Few(train))
+    try:
+        yield
+    finally:
+        model.latents.load_state_dict(before)
+
+
 class GenerationCallback(Callback):
     """Compares generated series with held-out ones, and as many training series with the same ones.
 
@@ -88,11 +116,13 @@ class GenerationCallback(Callback):
         if trainer.state.fn != "fit" or every is None or epoch % every:
             return
         train, held_out = (self._taken(name, BRIEF) for name in ("train", "val"))
-        fake = self._generated(pl_module, train)
+        with _latents_of_now(pl_module, train):
+            fake = self._generated(pl_module, train)
         measures = self._measures(pl_module, train, held_out, fake, thorough=False)
         pl_module.log_dict({f"val/generated_{name}": measure.value for name, measure in measures.items()})
         if self.how.figures:
-            draw_generation(held_out, fake, self.about.classes or (), self.figures, f"generated_epoch_{epoch:04d}")
+            name = f"generated_epoch_{epoch:04d}"
+            draw_generation(held_out, fake, self.about.classes or (), self.figures, name, self._conditional(pl_module))
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Judge the best weights by the validation part."""
@@ -111,7 +141,10 @@ class GenerationCallback(Callback):
         about = replace(self.about, n=len(original), classes=None if label is None else self.about.classes)
         write_series(self.directory / SAMPLES, [(original, label)], about)
         if self.how.figures:
-            draw_generation(held_out, fake, self.about.classes or (), self.figures, "generated", pl_module, train)
+            labelled = self._conditional(pl_module)
+            draw_generation(
+                held_out, fake, self.about.classes or (), self.figures, "generated", labelled, pl_module, train
+            )
 
     def _judge(self, model: LightningModule, part: str) -> tuple[Batch, Batch, Batch]:
         with self.console.status(f"judging generated series by the {part} part"):
@@ -145,13 +178,27 @@ class GenerationCallback(Callback):
     def _measures(
         self, model: LightningModule, train: Batch, held_out: Batch, fake: Batch, thorough: bool
     ) -> dict[str, Measure]:
-        sets = (train, held_out, fake)
-        x: Sequence[FloatArray] = [part.x.numpy() for part in sets]
-        labels: dict[str, object] = {}
-        if self._conditional(model):
-            names = ("train_label", "held_out_label", "generated_label")
-            labels = {name: part.y.numpy() for name, part in zip(names, sets, strict=True)}
-        return judge(*x, **labels, bootstrap=self.how.bootstrap, seed=self.how.seed, thorough=thorough)  # type: ignore[arg-type]
+        labels = (part.y.numpy() if self._conditional(model) else None for part in (train, held_out, fake))
+        train_label, held_out_label, generated_label = labels
+        return judge(
+            train.x.numpy(),
+            held_out.x.numpy(),
+            fake.x.numpy(),
+            train_label=train_label,
+            held_out_label=held_out_label,
+            generated_label=generated_label,
+            seen=self._seen(),
+            bootstrap=self.how.bootstrap,
+            seed=self.how.seed,
+            thorough=thorough,
+            max_series=max(self.how.n, BRIEF),
+        )
+
+    def _seen(self) -> Iterator[FloatArray]:
+        """All training series, in pieces."""
+        train = self.parts["train"]
+        for start in range(0, len(train), CHUNK):
+            yield train.__getitems__(list(range(start, min(start + CHUNK, len(train))))).x.numpy()
 
     @staticmethod
     def _conditional(model: LightningModule) -> bool:

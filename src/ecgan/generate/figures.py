@@ -27,6 +27,7 @@ def draw_generation(
     classes: Sequence[str],
     folder: Path,
     name: str,
+    labelled: bool,
     model: LightningModule | None = None,
     train: Batch | None = None,
 ) -> None:
@@ -34,16 +35,16 @@ def draw_generation(
 
     Args:
         held_out: real series that the model has not seen.
-        fake: generated ones; their classes mean something for a conditional model only.
+        fake: generated ones.
         classes: names of the classes.
         folder: where the figures go.
         name: what their names begin with.
+        labelled: whether the classes of the generated series mean something.
         model: the model, for what its latent variables do, or None.
         train: training series, for the plane in which all are shown; needed with a model.
     """
     from ecgan.evaluate import generation_plots as plots
 
-    labelled = model is None or getattr(model, "conditional", False)
     label = fake.y.numpy() if labelled else None
     real = (held_out.x.numpy(), held_out.y.numpy())
     figure = plots.side_by_side(real[0], fake.x.numpy(), real[1], label, classes)

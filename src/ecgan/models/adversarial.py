@@ -10,7 +10,7 @@ import torch
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ecgan.errors import ConfigError
@@ -74,7 +74,7 @@ class AdversarialModel(GenerativeModel):
         self.automatic_optimization = False
         self.critic = self.made(critic)
         average = None if ema is None else get_ema_multi_avg_fn(ema)  # type: ignore[no-untyped-call]
-        self.averaged = None if ema is None else AveragedModel(self.generator, multi_avg_fn=average)
+        self.averaged = None if ema is None else AveragedModel(self.generator, multi_avg_fn=average, use_buffers=True)
         self.adversarial = adversarial or BCE()
         self.optimizer, self.critic_optimizer = optimizer, critic_optimizer
         self.scheduler, self.critic_scheduler = scheduler, critic_scheduler
@@ -149,7 +149,9 @@ class AdversarialModel(GenerativeModel):
         super().on_train_epoch_end()
         schedulers = self.lr_schedulers()
         for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
-            if scheduler is not None:
+            if isinstance(scheduler, ReduceLROnPlateau):
+                scheduler.step(self.trainer.callback_metrics[self.monitor])
+            elif scheduler is not None:
                 scheduler.step()
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:

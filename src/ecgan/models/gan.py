@@ -6,12 +6,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ecgan.errors import DataError
 from ecgan.evaluate.generation.mmd import class_mmd
 from ecgan.models.adversarial import AdversarialModel
 from ecgan.types import Batch
 
 COMPARED = 1024
-"""Validation series that generated ones are compared with after an epoch, at most."""
+"""Validation series that generated ones are compared with after an epoch; at most twice as many."""
 
 
 class GAN(AdversarialModel):
@@ -25,6 +26,7 @@ class GAN(AdversarialModel):
     """
 
     _real: tuple[Batch, ...] = ()
+    _passed, _stride = 0, 1
 
     def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Map (B, latent) to (B, C, T)."""
@@ -48,7 +50,11 @@ class GAN(AdversarialModel):
         self._keep(batch)
 
     def on_validation_epoch_end(self) -> None:
-        """Log the discrepancy as the validation loss."""
+        """Log the discrepancy as the validation loss.
+
+        Raises:
+            DataError: when no class has two different series to compare with.
+        """
         self._log_discrepancy("val/loss")
         super().on_validation_epoch_end()
 
@@ -57,18 +63,37 @@ class GAN(AdversarialModel):
         self._log_discrepancy("test/loss")
         super().on_test_epoch_end()
 
+    def judged(self, batch: Batch) -> Batch:
+        """The series whose classes were trained on: a model that learned several is not judged by one of them."""
+        counts = self.spec.class_counts
+        if counts is None:
+            return super().judged(batch)
+        known = torch.tensor(counts, device=batch.y.device)[batch.y] > 0
+        return Batch(batch.x[known], batch.y[known], batch.index[known])
+
     def _keep(self, batch: Batch) -> None:
+        """Keep every n-th series of the part, and n grows with it: the first ones may be of one class or patient."""
         kept = self.judged(batch)
-        room = COMPARED - sum(len(earlier.x) for earlier in self._real)
-        if room > 0 and len(kept.x):
-            self._real += (Batch(*(part[:room].cpu() for part in kept)),)
+        first = -self._passed % self._stride
+        self._passed += len(kept.x)
+        self._real += (Batch(*(part[first :: self._stride].cpu() for part in kept)),)
+        while sum(len(earlier.x) for earlier in self._real) > 2 * COMPARED:
+            self._real = (Batch(*(torch.cat(parts)[::2] for parts in zip(*self._real, strict=True))),)
+            self._stride *= 2
 
     def _log_discrepancy(self, name: str) -> None:
-        if not self._real:
+        if not self._passed:
             return
         real = Batch(*(torch.cat(parts) for parts in zip(*self._real, strict=True)))
-        self._real = ()
+        self._real, self._passed, self._stride = (), 0, 1
         fake = self.sample(len(real.x), torch.Generator().manual_seed(0), real.y.to(self.device))
         label = real.y.numpy() if self.conditional else np.zeros(len(real.y), np.int64)
         value = class_mmd(real.x.numpy(), fake.float().cpu().numpy(), label)
+        if np.isnan(value) and torch.isfinite(fake).all():  # undefined, whatever is generated
+            if name != self.monitor:
+                return
+            raise DataError(
+                f"{type(self).__name__} is judged by held-out series and needs two different ones of a class; "
+                f"there are {len(label)} series of {len(np.unique(label))} classes: use more series or another split."
+            )
         self.log_epoch({name: torch.tensor(value, dtype=torch.float32)}, real)

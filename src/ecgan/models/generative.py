@@ -48,6 +48,9 @@ class GenerativeModel(Model):
         self.n_classes = spec.n_classes if conditional else 0
         self.spec, self.init = spec, init
         self.generator = self.made(network)
+        if isinstance(self, Encodes) and not hasattr(self.generator, "encode"):
+            given = type(self.generator).__name__
+            raise ConfigError(f"{type(self).__name__} needs a network that encodes, not {given}; compare conf/model.")
         self.latents = Latent(cast(int, self.generator.latent), distribution, max(1, self.n_classes))
 
     def made(self, network: NetworkFactory) -> nn.Module:

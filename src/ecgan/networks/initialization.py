@@ -12,14 +12,17 @@ SPREAD = 0.02
 
 
 def initialize(network: nn.Module, init: Init) -> None:
-    """Draw all weights of a network anew, in place; biases and normalization layers stay as they are.
+    """Draw all weights of a network anew, in place; biases, normalization and learned codes stay.
 
     ``torch`` leaves the layers' own initialization. ``normal`` has mean 0 and standard deviation 0.02 (Radford et al.
     2016, arXiv:1511.06434), ``uniform`` the same deviation, ``he`` follows He et al. (2015, arXiv:1502.01852) for
     leaky rectifiers of slope 0.2, ``glorot`` Glorot and Bengio (2010, AISTATS). Recurrent weights are drawn too.
     """
-    for parameter in network.parameters():
-        if parameter.ndim < 2 or init == "torch":  # noqa: PLR2004 - biases and scales are vectors
+    if init == "torch":
+        return
+    layers = [module for module in network.modules() if type(module).__module__.startswith("torch.nn.")]
+    for parameter in (parameter for layer in layers for parameter in layer.parameters(recurse=False)):
+        if parameter.ndim < 2:  # noqa: PLR2004 - biases and scales are vectors
             continue
         if init == "normal":
             nn.init.normal_(parameter, std=SPREAD)

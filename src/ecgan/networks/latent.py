@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Literal
 
 import numpy as np
@@ -80,6 +81,7 @@ class Latent(nn.Module):
             z: (N, size) encodings of training series.
             y: (N,) group of each. A group with a single encoding, or none, keeps the standard normal.
         """
+        from sklearn.exceptions import ConvergenceWarning
         from sklearn.mixture import GaussianMixture
 
         z = z.astype(np.float64)
@@ -89,7 +91,10 @@ class Latent(nn.Module):
                 continue
             k = int(np.clip(len(own) // (PER_VALUE * self.size), 1, self.share.shape[1]))
             floor = max(1e-3 * float(own.var(0).mean()), 1e-12)
-            mixture = GaussianMixture(k, reg_covar=floor, random_state=0, max_iter=50, tol=1e-2).fit(own)
+            with warnings.catch_warnings():
+                # a rough fit will do, and of encodings that are all alike there are fewer clusters than asked for
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                mixture = GaussianMixture(k, reg_covar=floor, random_state=0, max_iter=50, tol=1e-2).fit(own)
             factor = np.linalg.cholesky(mixture.covariances_)
             self.share[group] = 0.0
             for buffer, values in ((self.share, mixture.weights_), (self.mean, mixture.means_), (self.factor, factor)):

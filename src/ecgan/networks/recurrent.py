@@ -26,7 +26,7 @@ class Patches(nn.Module):
     def __init__(self, channels: int, seq_len: int, patch: int) -> None:
         super().__init__()
         if not 1 <= patch <= seq_len:
-            raise ConfigError(f"The network's patch is {patch} but must lie between 1 and the series' length, {seq_len}.")
+            raise ConfigError(f"patch is {patch} but must lie between 1 and the length of the series, {seq_len}.")
         self.channels, self.seq_len, self.patch = channels, seq_len, patch
         self.steps = -(-seq_len // patch)
         self.features = channels * patch
@@ -99,7 +99,9 @@ class LSTMAutoencoderNet(nn.Module):
 
 
 class RecurrentGenerator(nn.Module):
-    """An LSTM that is given the latent vector at every step and writes ``patch`` samples a step.
+    """An LSTM that is given the latent vector and a learned code of the step, and writes ``patch`` samples a step.
+
+    Without the code it would have to count the steps before it could draw anything at a certain time.
 
     Args:
         spec: sizes of the series.
@@ -125,13 +127,15 @@ class RecurrentGenerator(nn.Module):
         at_least_one(latent=latent)
         self.latent, self.n_classes = latent, n_classes
         self.patches = Patches(spec.channels, spec.seq_len, patch)
-        self.recurrent = nn.LSTM(latent + n_classes, units, layers, batch_first=True)
+        self.head = nn.Linear(latent + n_classes, units)
+        self.step = nn.Parameter(torch.randn(self.patches.steps, units))
+        self.recurrent = nn.LSTM(units, units, layers, batch_first=True)
         self.output = nn.Linear(units, self.patches.features)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Map (B, latent) to (B, C, T)."""
-        repeated = with_class(z, y, self.n_classes).unsqueeze(1).expand(-1, self.patches.steps, -1)
-        hidden, _ = self.recurrent(repeated)
+        told = self.head(with_class(z, y, self.n_classes)).unsqueeze(1) + self.step
+        hidden, _ = self.recurrent(told)
         return self.patches.unfold(self.output(hidden))
 
 
@@ -170,8 +174,10 @@ class RecurrentCritic(nn.Module):
 
     def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Map (B, C, T) to the hidden state averaged over the steps (B, F)."""
-        # cuDNN cannot differentiate a gradient through its LSTM, which a gradient penalty asks for
-        with torch.backends.cudnn.flags(enabled=not x.requires_grad):
+        # cuDNN cannot differentiate a gradient through its LSTM, which a gradient penalty asks for at leaves
+        cudnn = torch.backends.cudnn
+        penalized = x.requires_grad and x.is_leaf
+        with cudnn.flags(enabled=not penalized, benchmark=cudnn.benchmark, deterministic=cudnn.deterministic):
             hidden, _ = self.recurrent(fold(with_class(x, y, self.n_classes), self.patches.patch))
         averaged: Tensor = hidden.mean(1)
         return averaged

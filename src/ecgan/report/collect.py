@@ -103,11 +103,10 @@ def _generation(fold: Path) -> Iterator[Row]:
     file = fold / "generation" / "quality.csv"
     if not file.is_file():
         return
-    for measure in pd.read_csv(file, float_precision="round_trip").itertuples():
-        name = f"{GENERATED}{measure.metric}"
-        yield str(measure.split), name, float(measure.value)
-        for what in ("low", "high", "reference"):
-            yield str(measure.split), f"{name}_{what}", float(getattr(measure, what))
+    for measure in pd.read_csv(file, float_precision="round_trip").to_dict("records"):
+        split, name = str(measure["split"]), f"{GENERATED}{measure['metric']}"
+        yield split, name, float(measure["value"])
+        yield from ((split, f"{name}_{what}", float(measure[what])) for what in ("low", "high", "reference"))
 
 
 OF_THE_MODEL: tuple[Callable[[Path], Iterator[Row]], ...] = (_losses, _classification, _generation)

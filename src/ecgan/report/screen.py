@@ -39,7 +39,8 @@ def _parts(section: Section, means: str, folds: int) -> list[Table | str]:
             title_justify="left",
         )
         for metric in section.headline:
-            shown.add_row(short(metric), *(cell(section.columns[name].get(metric), folds, section.digits) for name in part))
+            cells = (cell(section.columns[name].get(metric), folds, section.digits) for name in part)
+            shown.add_row(short(metric), *cells)
         for what, words in section.words.items():
             shown.add_row(what, *(words[name] for name in part))
         parts.append(shown)

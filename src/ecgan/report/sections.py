@@ -74,7 +74,10 @@ def _generation(of_model: Metrics) -> Section:
         "real": {name: measured[f"{name}_reference"] for name in defined if measured[f"{name}_reference"]["n"]},
     }
     headline = tuple(name for name in GENERATION if name in defined)
-    note = "real: as many training series in the place of the generated ones; a perfect generator would give the same."
+    note = (
+        "real: as many training series in the place of the generated ones (memorized: held-out ones); a perfect "
+        "generator would give the same."
+    )
     return Section("Generated series", columns if defined else {}, headline, note=note, digits=4)
 
 

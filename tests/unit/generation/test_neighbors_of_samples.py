@@ -100,14 +100,14 @@ def test_copies_of_the_training_series_are_memorized() -> None:
     train, held_out = normal(400, 0), normal(300, 1)
     copies = train[np.random.default_rng(2).integers(400, size=200)]
     nearly = copies + np.random.default_rng(3).normal(0, 0.05, copies.shape).astype(np.float32)
-    assert memory(train, held_out, copies).memorized.all()
-    assert memory(train, held_out, nearly).memorized.mean() > 0.99
+    assert memory([train], held_out, copies).memorized.all()
+    assert memory([train], held_out, nearly).memorized.mean() > 0.99
     mixture = np.concatenate([copies[:50], normal(150, 4, 10)])
-    assert memory(train, held_out, mixture).memorized.mean() == 0.25
+    assert memory([train], held_out, mixture).memorized.mean() == 0.25
 
 
 def test_other_series_of_the_distribution_are_memorized_as_rarely_as_held_out_ones() -> None:
-    found = [memory(normal(200, 3 * i), normal(200, 3 * i + 1), normal(200, 3 * i + 2), seed=i) for i in range(20)]
+    found = [memory([normal(200, 3 * i)], normal(200, 3 * i + 1), normal(200, 3 * i + 2), seed=i) for i in range(20)]
     assert np.mean([f.memorized.mean() for f in found]) == pytest.approx(0.05, abs=0.015)
     assert np.mean([f.reference for f in found]) == pytest.approx(0.05, abs=0.015)
 
@@ -115,7 +115,7 @@ def test_other_series_of_the_distribution_are_memorized_as_rarely_as_held_out_on
 def test_memory_against_a_naive_loop() -> None:
     train, held_out, generated = normal(50, 0), normal(40, 1), normal(30, 2, 0.1)
     threshold = np.quantile([min(np.linalg.norm(h - t) for t in train) for h in held_out], 0.3)
-    found = memory(train, held_out, generated, quantile=0.3)
+    found = memory([train], held_out, generated, quantile=0.3)
     assert found.threshold == pytest.approx(threshold, rel=1e-5)
     near = [min(np.linalg.norm(g - t) for t in train) <= threshold for g in generated]
     np.testing.assert_array_equal(found.memorized, near)

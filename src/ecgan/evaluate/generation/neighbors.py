@@ -6,6 +6,7 @@ bootstrap follow from it; resampling the sets themselves would make series their
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -112,7 +113,7 @@ class Memory:
 
 
 def memory(
-    train: FloatArray, held_out: FloatArray, generated: FloatArray, quantile: float = 0.05, seed: int = 0
+    train: Iterable[FloatArray], held_out: FloatArray, generated: FloatArray, quantile: float = 0.05, seed: int = 0
 ) -> Memory:
     """Which generated series are suspiciously near to the training series.
 
@@ -122,13 +123,16 @@ def memory(
     smoother than real ones lie near to them, too.
 
     Args:
-        train: all series (N, C, T) the generator has seen.
+        train: all series the generator has seen, in pieces (n, C, T).
         held_out: real series (H, C, T) it has not seen.
         generated: series (M, C, T).
         quantile: share of held-out series that count as near.
         seed: of the division of the held-out series into halves.
     """
-    real, fake = nearest(held_out, train)[0][:, 0], nearest(generated, train)[0][:, 0]
+    real, fake = np.full(len(held_out), np.inf), np.full(len(generated), np.inf)
+    for piece in train:
+        real = np.minimum(real, nearest(held_out, piece)[0][:, 0])
+        fake = np.minimum(fake, nearest(generated, piece)[0][:, 0])
     threshold = float(np.quantile(real, quantile))
     mixed = np.random.default_rng(seed).permutation(real)
     halves = mixed[::2], mixed[1::2]

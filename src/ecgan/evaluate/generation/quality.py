@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -46,7 +47,7 @@ class Measure:
 class _Parts:
     """What the measures are computed from; ``known`` are as many training series as there are generated ones."""
 
-    train: FloatArray
+    seen: Iterable[FloatArray]
     known: FloatArray
     held_out: FloatArray
     generated: FloatArray
@@ -65,6 +66,7 @@ def judge(
     train_label: IntArray | None = None,
     held_out_label: IntArray | None = None,
     generated_label: IntArray | None = None,
+    seen: Iterable[FloatArray] | None = None,
     bootstrap: int = 200,
     seed: int = 0,
     thorough: bool = True,
@@ -105,6 +107,7 @@ def judge(
         train_label: classes (N,), for a conditional generator.
         held_out_label: classes (H,).
         generated_label: classes (M,) that the generator was asked for.
+        seen: all training series in pieces (n, C, T) where ``train`` holds but some of them, for ``memorized``.
         bootstrap: number of resamplings.
         seed: of every draw.
         thorough: False leaves out all intervals and the measures from ``dtw`` on, and ``mmd_null_95``; that takes a
@@ -117,6 +120,7 @@ def judge(
     _check(train, held_out, generated)
     labels = (train_label, held_out_label, generated_label)
     parts = _parts(train, held_out, generated, labels, bootstrap if thorough else 0, seed, max_series)
+    parts = parts if seen is None else replace(parts, seen=seen)
     measures = _distances(parts) | _neighbors(parts)
     if thorough:
         measures |= _null(parts) | _singles(parts) | _utilities(parts)
@@ -154,7 +158,7 @@ def _parts(
     features = embedding.reference_features[:n], embedding.features(unseen), embedding.features(fake)
     a, b, c = labels
     given = None if a is None or b is None or c is None else (a[of_train[:n]], b[of_held_out], c[of_generated])
-    return _Parts(train, reference[:n], unseen, fake, given, features, embedding, draws, seed)
+    return _Parts([train], reference[:n], unseen, fake, given, features, embedding, draws, seed)
 
 
 def _distances(parts: _Parts) -> dict[str, Measure]:
@@ -196,7 +200,7 @@ def _singles(parts: _Parts) -> dict[str, Measure]:
     """The other measures that have a value for each series."""
     warped = nearest_dtw(parts.generated, parts.held_out, seed=parts.seed)
     warped_known = nearest_dtw(parts.known, parts.held_out, seed=parts.seed)
-    learned = memory(parts.train, parts.held_out, parts.generated, seed=parts.seed)
+    learned = memory(parts.seen, parts.held_out, parts.generated, seed=parts.seed)
     known, real, fake = parts.features
     right = told_apart(real, fake, seed=parts.seed)
     return {

@@ -101,11 +101,10 @@ def loader(batches: Sequence[Batch]) -> Any:
 
 def fit(model: Model, batches: Sequence[Batch], epochs: int = 1, **settings: Any) -> pl.Trainer:
     """Train on whole batches, in order; without validation unless ``limit_val_batches`` is given."""
-    given = {"limit_val_batches": 0, "num_sanity_val_steps": 0} | settings
+    given = {"limit_val_batches": 0, "num_sanity_val_steps": 0, "logger": False} | settings
     trainer = pl.Trainer(
         max_epochs=epochs,
         accelerator="cpu",
-        logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,

@@ -14,8 +14,8 @@ import pytest
 from ecgan.data.splits.splits_file import digest_of, read_splits, write_splits
 from ecgan.errors import ConfigError, EcganError, RunError
 from ecgan.evaluate.predictions import read_predictions
-from ecgan.redetection import redetect, reproduced
 from ecgan.files import write_json
+from ecgan.redetection import redetect, reproduced
 from ecgan.types import Fold
 
 Execute = Callable[..., Path]
@@ -199,7 +199,9 @@ def test_other_data_under_the_same_name_are_refused(copy: Path, data: Path) -> N
     refused(copy, "The data differ from those of the run", f"paths.data={data}")
 
 
-@pytest.mark.parametrize("override", ["dataset.seed=1", "preprocess.length=20", "model.network.latent=3", "split.folds=2"])
+@pytest.mark.parametrize(
+    "override", ["dataset.seed=1", "preprocess.length=20", "model.network.latent=3", "split.folds=2"]
+)
 def test_what_belongs_to_the_run_cannot_be_changed(copy: Path, override: str) -> None:
     refused(copy, "belongs to the run and cannot be changed afterwards", override, error=ConfigError)
 

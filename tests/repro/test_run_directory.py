@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from ecgan import experiment
@@ -72,6 +74,24 @@ def test_columns_of_the_tables(full: Path) -> None:
     assert {row["detector"] for row in rows} == {"-", *DETECTORS}
     for file in full.glob("fold_*/detection/*/predictions.csv"):
         assert file.read_text("utf-8").splitlines()[0] == ",".join(COLUMNS)
+
+
+def test_how_good_generated_series_are_stands_in_the_results(full: Path) -> None:
+    with (full / "results.csv").open(encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    of_model = [row for row in rows if row["detector"] == "-" and row["value"]]  # without labels some are undefined
+    found = {(row["fold"], row["split"], row["metric"]): float(row["value"]) for row in of_model}
+    for fold in "012":
+        for split in ("val", "test"):
+            for metric in ("mmd", "frechet", "recall", "coverage", "discriminative", "memorized"):
+                assert math.isfinite(found[fold, split, f"generated_{metric}"])
+                assert math.isfinite(found[fold, split, f"generated_{metric}_reference"])
+    summary = json.loads((full / "summary.json").read_text("utf-8"))["-"]
+    assert summary["generated_recall"]["n"] == 3
+    values = [found[fold, "test", "generated_recall"] for fold in "012"]
+    assert summary["generated_recall"]["mean"] == pytest.approx(sum(values) / 3)
+    with np.load(full / "fold_0" / "generation" / "samples.npz", allow_pickle=False) as samples:
+        assert samples["x"].shape == (40, 1, 32)
 
 
 def test_run_json_says_what_ran_on_what(full: Path) -> None:

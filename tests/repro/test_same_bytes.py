@@ -93,6 +93,31 @@ def test_one_fold_alone_equals_that_fold_of_the_full_run(full: Path, execute: Ex
     assert splits[0]["sha256"] == splits[1]["sha256"]
 
 
+GENERATING = {
+    "dcgan": ("model=dcgan", "model.conditional=true"),
+    "vaegan": ("model=vaegan", "model.ema=0.9", "loss@model.adversarial=wgan_gp"),
+    "rgan": ("model=rgan", "model.critic.spectral_norm=true", "model.init=he"),
+}
+
+
+@pytest.mark.parametrize("name", GENERATING)
+def test_models_that_draw_noise_give_the_same_bytes_again(name: str, execute: Execute) -> None:
+    given = ("split=holdout", "trainer.max_epochs=2", "detector=[knn]", "generation.n=20", *GENERATING[name])
+    one, other = (execute(f"{name}_{number}", *given) for number in ("once", "again"))
+    assert contents(one) == contents(other)
+    assert (one / "results.csv").read_bytes() == (other / "results.csv").read_bytes()
+    assert same_weights(one / "fold_0", other / "fold_0")
+
+
+def test_judging_after_every_epoch_changes_nothing_else(full: Path, execute: Execute) -> None:
+    often = execute("judged_often", "generation.every=1", "split.only=[0]")
+    assert same_weights(often / "fold_0", full / "fold_0")
+    unlogged = tuple(name for name in SAME if name != "metrics.csv")
+    assert contents(often / "fold_0", unlogged) == contents(full / "fold_0", unlogged)
+    log = pd.read_csv(often / "fold_0" / "lightning" / "metrics.csv")
+    assert log.dropna(subset=["val/generated_mmd"])["epoch"].tolist() == [0, 1, 2]
+
+
 def test_folds_differ_from_each_other(full: Path) -> None:
     assert not same_weights(full / "fold_0", full / "fold_1")
     assert contents(full / "fold_0") != contents(full / "fold_1")

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from ecgan.capabilities import Classifies, Reconstructs
+from ecgan.capabilities import Classifies, Reconstructs, Samples
 from ecgan.checks import models_with
 from ecgan.config import build, compose
 from ecgan.detect.detector import Threshold
@@ -111,12 +111,15 @@ def test_a_model_fits_validates_and_tests(case: Case, workspace: Path, monkeypat
             "paths.mirror=null",
             f"detector=[{','.join(detectors)}]",
             "detector.lstm_autoencoder.scorer.epochs=1",
+            "generation.n=20",
+            "generation.bootstrap=2",
         ]
     )
     directory = workspace / "-".join(case)
     summary = run(cfg, directory)
     assert set(summary) == {"-", *cfg.detector}
     assert ("accuracy" in summary["-"]) == (case.model in models_with(Classifies))
+    assert ("generated_mmd" in summary["-"]) == (case.model in models_with(Samples))
     splits = json.loads((directory / "splits.json").read_text("utf-8"))["folds"]
     assert len(splits) == cfg.split.folds
     for fold, (name, node) in product(splits, cfg.detector.items()):

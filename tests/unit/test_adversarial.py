@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import ExponentialLR, StepLR
+from torch.optim.lr_scheduler import ExponentialLR, ReduceLROnPlateau, StepLR
 
 from ecgan.errors import ConfigError
 from ecgan.losses import BCE, LSGAN, WGANGP, FeatureMatching, Hinge, WGANClip
@@ -132,7 +132,7 @@ def test_without_feature_matching_the_critic_has_no_say(name: str) -> None:
         model.critic.load_state_dict(made(name, seed=seed).critic.state_dict())
         torch.manual_seed(0)
         fit(model, [batch()])
-        moved.append({key: value for key, value in model.generator.named_parameters()})
+        moved.append(dict(model.generator.named_parameters()))
     assert all(torch.equal(moved[0][key], moved[1][key]) for key in moved[0])
 
 
@@ -183,32 +183,36 @@ def test_clipping_bounds_the_gradients_of_both_players() -> None:
         assert clipped == pytest.approx(1e-3, rel=1e-2)
 
 
+class Noting(BeatGAN):
+    """BeatGAN that notes both learning rates at the beginning of each epoch."""
+
+    def __init__(self, scheduler: Any, critic_scheduler: Any) -> None:
+        self.rates: list[tuple[float, float]] = []
+        rules = {"optimizer": sgd(0.08), "critic_optimizer": sgd(0.04)}
+        rules |= {"scheduler": scheduler, "critic_scheduler": critic_scheduler}
+        super().__init__(spec=SPEC, generator=conv_net, critic=conv_critic, n_critic=2, **rules)
+
+    def on_train_epoch_start(self) -> None:
+        generator, critic = self.optimizers()  # type: ignore[misc]
+        self.rates.append((generator.param_groups[0]["lr"], critic.param_groups[0]["lr"]))
+
+
 @pytest.mark.parametrize("scheduled", [("generator",), ("critic",), ("generator", "critic"), ()])
 def test_schedules_of_either_player_step_once_per_epoch(scheduled: tuple[str, ...]) -> None:
     makers = {"generator": partial(ExponentialLR, gamma=0.5), "critic": partial(StepLR, step_size=2, gamma=0.1)}
     given = {name: maker if name in scheduled else None for name, maker in makers.items()}
-    rates: list[tuple[float, float]] = []
-
-    class Noting(BeatGAN):
-        """Notes both learning rates at the beginning of each epoch."""
-
-        def on_train_epoch_start(self) -> None:
-            rates.append(tuple(optimizer.param_groups[0]["lr"] for optimizer in self.optimizers()))  # type: ignore[arg-type, union-attr]
-
-    model = Noting(
-        spec=SPEC,
-        generator=conv_net,
-        critic=conv_critic,
-        optimizer=sgd(0.08),
-        critic_optimizer=sgd(0.04),
-        scheduler=given["generator"],
-        critic_scheduler=given["critic"],
-        n_critic=2,
-    )
+    model = Noting(given["generator"], given["critic"])
     fit(model, [batch(), batch(seed=1)], epochs=4, limit_val_batches=1)
-    generator, critic = zip(*rates, strict=True)
+    generator, critic = zip(*model.rates, strict=True)
     assert generator == pytest.approx([0.08, 0.04, 0.02, 0.01] if "generator" in scheduled else [0.08] * 4)
     assert critic == pytest.approx([0.04, 0.04, 0.004, 0.004] if "critic" in scheduled else [0.04] * 4)
+
+
+def test_a_schedule_that_waits_for_better_values_is_told_them() -> None:
+    model = Noting(partial(ReduceLROnPlateau, patience=1, factor=0.5), None)
+    model.loss = lambda _: torch.tensor(1.0)  # type: ignore[method-assign]
+    fit(model, [batch()], epochs=6, limit_val_batches=1)
+    assert [rate for rate, _ in model.rates] == pytest.approx([0.08, 0.08, 0.08, 0.04, 0.04, 0.02])
 
 
 @every_gan

@@ -6,10 +6,12 @@ That each config learns, saves and evaluates as it should is in ``tests/contract
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import pytest
 import torch
+from torch.optim.lr_scheduler import ExponentialLR, ReduceLROnPlateau
 
 from ecgan.capabilities import Discriminates, Encodes, Reconstructs, Samples
 from ecgan.errors import ConfigError, DataError, DivergedError
@@ -124,6 +126,24 @@ def test_the_reconstruction_loss_is_the_one_that_was_chosen(name: str) -> None:
             expected = torch.where(expected < 1, expected.square() / 2, expected - 0.5)
         assert losses[error] == pytest.approx(float(expected.mean()), rel=1e-5)
     assert losses["l1"] != losses["huber"]
+
+
+def test_schedules_step_once_per_epoch_or_wait_for_better_values() -> None:
+    rates: dict[str, list[float]] = {}
+    makers = {
+        "halved": partial(ExponentialLR, gamma=0.5),
+        "waiting": partial(ReduceLROnPlateau, patience=0, factor=0.1),
+        "constant": None,
+    }
+    for name, scheduler in makers.items():
+        model = made("autoencoder", optimizer=adam(0.08), scheduler=scheduler)
+        model.loss = lambda _, weights=model.parameters: 1 + 0 * sum(w.sum() for w in weights())
+        noted = rates[name] = []
+        model.on_train_epoch_start = lambda own=model, to=noted: to.append(own.optimizers().param_groups[0]["lr"])
+        fit(model, [batch(), batch(seed=1)], epochs=4, limit_val_batches=1)
+    assert rates["halved"] == pytest.approx([0.08, 0.04, 0.02, 0.01])
+    assert rates["waiting"] == pytest.approx([0.08, 0.08, 0.008, 0.0008])  # nothing gets better
+    assert rates["constant"] == [0.08] * 4
 
 
 def test_training_losses_are_means_over_the_series_of_an_epoch() -> None:

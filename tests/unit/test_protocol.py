@@ -169,7 +169,7 @@ def test_patients_count_as_kept_apart_only_if_they_are() -> None:
 def test_a_run_by_patient_tells_it_everywhere(
     toy_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
-    from ecgan import assembly, experiment
+    from ecgan import assembly, experiment, redetection
     from ecgan.config import compose
 
     assert toy_store.group is not None
@@ -199,7 +199,7 @@ def test_a_run_by_patient_tells_it_everywhere(
     assert files["summary.json"]["protocol"]["note"] == "a subset"
     page = (tmp_path / "run" / "report.html").read_text("utf-8")
     assert f"split: {words}" in page
-    again = experiment.redetect(tmp_path / "run")
+    again = redetection.redetect(tmp_path / "run")
     summary = json.loads((again / "summary.json").read_text("utf-8"))
     assert summary["protocol"] == files["summary.json"]["protocol"]
 

@@ -61,8 +61,7 @@ class Autoencoder(EncodingModel):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """One optimizer for all parameters, with its schedule."""
-        optimizer = self.optimizer(self.parameters())
-        return optimizer if self.scheduler is None else ([optimizer], [self.scheduler(optimizer)])
+        return self.with_schedule(self.optimizer(self.parameters()), self.scheduler)
 
     def loss(self, batch: Batch) -> Tensor:
         """Mean reconstruction error."""

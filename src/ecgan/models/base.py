@@ -8,6 +8,7 @@ from typing import ClassVar
 import torch
 import torch._dynamo as dynamo
 from pytorch_lightning import LightningModule
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -52,6 +53,12 @@ class Model(LightningModule):
     def compilable(self) -> Iterable[nn.Module]:
         """Networks that may be compiled."""
         return self.children()
+
+    def with_schedule(self, optimizer: Optimizer, scheduler: SchedulerFactory | None) -> OptimizerLRScheduler:
+        """One optimizer with its schedule, which steps once per epoch and may wait for a better ``monitor``."""
+        if scheduler is None:
+            return optimizer
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler(optimizer), "monitor": self.monitor}}
 
     def log_epoch(self, values: dict[str, Tensor], batch: Batch) -> None:
         """Log means over the epoch, weighted by batch size.

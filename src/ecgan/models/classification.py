@@ -101,8 +101,7 @@ class ClassificationModel(Model):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """One optimizer for all parameters, with its schedule."""
-        optimizer = self.optimizer(self.parameters())
-        return optimizer if self.scheduler is None else ([optimizer], [self.scheduler(optimizer)])
+        return self.with_schedule(self.optimizer(self.parameters()), self.scheduler)
 
     def _judge(self, part: str, batch: Batch) -> dict[str, Tensor]:
         logits = self.classify(batch.x)

@@ -128,7 +128,7 @@ class RecurrentGenerator(nn.Module):
         self.latent, self.n_classes = latent, n_classes
         self.patches = Patches(spec.channels, spec.seq_len, patch)
         self.head = nn.Linear(latent + n_classes, units)
-        self.step = nn.Parameter(torch.randn(self.patches.steps, units))
+        self.step = nn.Parameter(0.1 * torch.randn(self.patches.steps, units))
         self.recurrent = nn.LSTM(units, units, layers, batch_first=True)
         self.output = nn.Linear(units, self.patches.features)
 

@@ -68,7 +68,7 @@ class _Reached(pl.Callback):
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Look every time."""
-        trainer.should_stop = bool(trainer.callback_metrics[self.name] < self.below)
+        trainer.should_stop = bool(trainer.callback_metrics.get(self.name, float("inf")) < self.below)
 
 
 def fitted(model: Model, batches: Sequence[Batch], epochs: int = 1, below: float = -float("inf")) -> dict[str, float]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
-
-    from ecgan.types import Series
 
 
 @runtime_checkable
@@ -51,8 +49,8 @@ class FitsLatents(Protocol):
     latents: torch.nn.Module
     """What is fitted; it changes nothing else."""
 
-    def fit_latents(self, train: Series) -> None:
-        """Fit it to the encodings of training series."""
+    def fit_latents(self, train: Any) -> None:
+        """Fit it to the encodings of training series, a ``Series``."""
 
 
 @runtime_checkable

@@ -141,7 +141,9 @@ def test_a_runs_own_config_runs_again(command: Command, tiny_run: Path) -> None:
 
 def test_groups_of_the_command_line_replace_sections_of_a_runs_config(command: Command, tiny_run: Path) -> None:
     file = str(tiny_run / ".hydra" / "config.yaml")
-    command("train", file, "model=lstm_autoencoder", "model.network.patch=4", "detector=[pca]", "split.only=[0]").worked()
+    command(
+        "train", file, "model=lstm_autoencoder", "model.network.patch=4", "detector=[pca]", "split.only=[0]"
+    ).worked()
     run = only_run(command.folder)
     cfg = yaml.safe_load((run / ".hydra" / "config.yaml").read_text())
     assert cfg["model"]["network"]["_target_"].endswith(".LSTMAutoencoderNet")

@@ -75,7 +75,9 @@ MAKERS: dict[str, Callable[[int], nn.Module]] = {
     "recurrent autoencoder": lambda k: LSTMAutoencoderNet(SPEC, 4, 5, n_classes=k),
 }
 LISTENERS = [(name, "forward") for name in MAKERS]
-LISTENERS += [(name, what) for name in MAKERS for what in ("encode", "decode") if "auto" in name or name == "variational"]
+LISTENERS += [
+    (name, what) for name in MAKERS for what in ("encode", "decode") if "auto" in name or name == "variational"
+]
 LISTENERS += [(name, "features") for name in MAKERS if "critic" in name]
 every_listener = pytest.mark.parametrize(("name", "method"), LISTENERS)
 

@@ -172,7 +172,7 @@ def test_noise_has_the_variance_that_the_network_says() -> None:
     torch.manual_seed(0)
     network, x = VariationalNet(SPEC, 3, 8, 3).eval(), draw(1, 2, 41)
     drawn: list[Tensor] = []
-    network.decode = lambda z, y=None: drawn.append(z) or z  # type: ignore[assignment,func-returns-value]
+    network.decode = lambda z, _=None: drawn.append(z) or z  # type: ignore[assignment,func-returns-value]
     _, mean, log_variance = network.through_noise(x.expand(20_000, -1, -1))
     z = torch.cat(drawn)
     torch.testing.assert_close(z.mean(0), mean[0], rtol=0, atol=0.03)

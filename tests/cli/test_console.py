@@ -73,6 +73,15 @@ def test_a_run_ends_with_its_table_and_directory(command: Command) -> None:
     assert "knn" in out
 
 
+def test_a_run_of_a_model_that_generates_ends_with_a_second_table(command: Command) -> None:
+    out = command("train", *QUICK, "model=dcgan", "generation.n=20", "generation.bootstrap=2").worked()
+    assert out.index("Generated series, one fold") < out.index("Test results, one fold")
+    table = out[out.index("Generated series") : out.index("Test results")]
+    assert "real" in table
+    for metric in ("mmd", "frechet", "recall", "memorized"):
+        assert metric in table
+
+
 def test_a_run_keeps_what_composed_it(command: Command) -> None:
     command("train", *QUICK, "model.network.latent=5").worked()
     run = only_run(command.folder)

@@ -63,13 +63,25 @@ def test_every_loss_composes_with_every_critic_and_keeps_nothing_of_the_default(
     assert OmegaConf.to_container(cfg.model.adversarial) == content_of(Path("loss") / f"{loss}.yaml")
 
 
-@pytest.mark.parametrize(("dataset", "model"), product(options("dataset"), options("model")))
-def test_every_triple_composes(dataset: str, model: str) -> None:
-    """With every transform; that each composes in earnest is seen from the classes named."""
-    for transform in options("transform"):
-        cfg = compose([f"dataset={dataset}", f"model={model}", f"transform={transform}"])
-        for group, name in (("dataset", dataset), ("model", model), ("transform", transform)):
-            assert cfg[group][TARGET] == target_of(group, name)
+def triples() -> list[tuple[str, str, str]]:
+    """Every data set with every model; transforms take turns, so that each meets each model and each data set."""
+    transforms = options("transform")
+    numbered = product(enumerate(options("dataset")), enumerate(options("model")))
+    return [(dataset, model, transforms[(i + j) % len(transforms)]) for (i, dataset), (j, model) in numbered]
+
+
+def test_every_pair_is_among_the_triples() -> None:
+    groups = options("dataset"), options("model"), options("transform")
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        assert {(triple[one], triple[other]) for triple in triples()} == set(product(groups[one], groups[other]))
+
+
+@pytest.mark.parametrize(("dataset", "model", "transform"), triples())
+def test_every_pair_composes(dataset: str, model: str, transform: str) -> None:
+    """That each composes in earnest is seen from the classes named."""
+    cfg = compose([f"dataset={dataset}", f"model={model}", f"transform={transform}"])
+    for group, name in (("dataset", dataset), ("model", model), ("transform", transform)):
+        assert cfg[group][TARGET] == target_of(group, name)
 
 
 def target_of(group: str, name: str) -> str:

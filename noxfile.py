@@ -80,7 +80,10 @@ def build(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Run every benchmark; each prints one table."""
+    """Run every benchmark, or those named; each prints one table."""
     install(session, "-e", ".")
-    for benchmark in sorted(Path("benchmarks").glob("*.py")):
-        session.run("python", str(benchmark), *session.posargs)
+    ucr = [(model, dataset) for dataset in ("ecg5000", "wafer") for model in ("resnet1d", "inception_time")]
+    arguments = {"classification": ucr, "choose_classifier": ucr}
+    for name in session.posargs or sorted(file.stem for file in Path("benchmarks").glob("*.py")):
+        for given in arguments.get(name, [()]):
+            session.run("python", f"benchmarks/{name}.py", *given)

@@ -80,9 +80,9 @@ def _told(error: Exception) -> tuple[str, int]:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    from ecgan.config import TrainConfig
     from ecgan.explain import explain, refuses_a_group
     from ecgan.files import explain_os_error
+    from ecgan.schema import TrainConfig
 
     if isinstance(error, (HydraException, OmegaConfBaseException)) or refuses_a_group(error):
         return explain(error, TrainConfig.__dataclass_fields__), ConfigError.exit_code

@@ -1,14 +1,13 @@
-"""Where configuration becomes objects: the schema of the framework's own sections, composing, building."""
+"""Where configuration becomes objects: composing, checking, building."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hydra.errors import HydraException
-from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ecgan import userfile
@@ -17,101 +16,9 @@ from ecgan.errors import ConfigError, EcganError, did_you_mean
 from ecgan.explain import explain, first_line
 from ecgan.nodes import TARGET
 from ecgan.plugins import search_path
+from ecgan.schema import TrainConfig
 from ecgan.splitplan import SplitPlan
 from ecgan.usage import conf_dir
-
-
-@dataclass
-class PathsConfig:
-    """Folders; relative ones start where the command is given."""
-
-    data: str = "data"
-    outputs: str = "outputs"
-    mirror: str | None = None
-
-
-@dataclass
-class DataConfig:
-    """Batches, and what models are told of the classes."""
-
-    batch_size: int = 64
-    eval_batch_size: int = 512
-    labels: str = "classes"
-    sampling: str = "shuffled"
-
-
-@dataclass
-class SplitConfig(SplitPlan):
-    """How series are divided, by which random numbers, and which of the folds run."""
-
-    method: str = MISSING
-    seed: int = 0
-    only: list[int] | None = None
-    train_on: str = "auto"
-
-
-@dataclass
-class PreprocessConfig:
-    """Named steps, applied in order before the store is written."""
-
-    length: int | None = 128
-    workers: int | None = None
-    steps: Any = field(default_factory=dict)
-
-
-@dataclass
-class TrainerConfig:
-    """What of Lightning's Trainer a run may set."""
-
-    max_epochs: int = 20
-    accelerator: str = "auto"
-    devices: int = 1
-    precision: str = "32-true"
-    compile: bool = False
-    deterministic: bool = True
-    threads: int | None = None
-    patience: int | None = None
-    limit_train_batches: float = 1.0
-    progress_bar: bool = True
-    figures: bool = True
-
-
-@dataclass
-class GenerationConfig:
-    """How what a model generates is judged."""
-
-    n: int = 2000
-    every: int | None = None
-    bootstrap: int = 200
-
-
-@dataclass
-class TrackerConfig:
-    """Where a run belongs."""
-
-    entity: str = "local"
-    project: str = "ecgan"
-    experiment: str = "default"
-
-
-@dataclass
-class TrainConfig:
-    """Everything a run is made of. Open groups are checked against their classes' signatures."""
-
-    seed: int = 0
-    paths: PathsConfig = field(default_factory=PathsConfig)
-    data: DataConfig = field(default_factory=DataConfig)
-    dataset: Any = None
-    preprocess: PreprocessConfig = field(default_factory=PreprocessConfig)
-    transform: Any = None
-    split: SplitConfig = field(default_factory=SplitConfig)
-    model: Any = None
-    threshold: Any = None
-    detector: Any = None
-    generation: GenerationConfig = field(default_factory=GenerationConfig)
-    tracker: TrackerConfig = field(default_factory=TrackerConfig)
-    trainer: TrainerConfig = field(default_factory=TrainerConfig)
-
 
 USER_FILE = "_file_"
 REDETECTED = ("detector", "threshold", "paths", "data.eval_batch_size", "trainer.accelerator", "trainer.threads")

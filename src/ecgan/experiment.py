@@ -19,6 +19,7 @@ from rich.console import Console
 
 from ecgan import assembly, provenance, report
 from ecgan.config import build, plain, plan_of
+from ecgan.data.datamodule import DataModule
 from ecgan.data.splits.protocol import protocol_of
 from ecgan.data.splits.splits_file import data_facts, write_splits
 from ecgan.data.store import Store, verify
@@ -26,6 +27,7 @@ from ecgan.detect.callback import STATE
 from ecgan.errors import DivergedError, EcganError, IncompleteError
 from ecgan.figures import draw_fold, draw_reconstructions
 from ecgan.files import sha256_of, write_json, write_text
+from ecgan.models.base import Model
 from ecgan.nodes import TARGET
 from ecgan.track.progress import FoldProgress
 from ecgan.types import Fold
@@ -131,19 +133,9 @@ def run_fold(
     write_json(directory / "transform.json", {"transform": cfg.transform._target_, **data.transform.state()})
     model = build(cfg.model, spec=data.spec)
     best = ModelCheckpoint(directory / "checkpoints", "best", model.monitor, enable_version_counter=False)
-    # save_last=True would write the last one only when it is the best
-    last = ModelCheckpoint(directory / "checkpoints", "last", enable_version_counter=False)
-    callbacks: list[pl.Callback] = [
-        best,
-        last,
-        assembly.detection(cfg, data, directory / "detection", seed, None, console),
-        *assembly.classification(data, model, directory / "classification"),
-        *assembly.generation(cfg, data, model, directory, seed, console),
-    ]
+    callbacks = [best, *_callbacks(cfg, data, model, directory, seed, console)]
     if cfg.trainer.compile:
         model.compile_networks()
-    if cfg.trainer.patience is not None:
-        callbacks.append(EarlyStopping(model.monitor, patience=cfg.trainer.patience))
     if cfg.trainer.progress_bar:
         callbacks.append(FoldProgress(title, console, model.monitor))
     trainer = assembly.trainer(cfg, directory, callbacks, record=True)
@@ -166,6 +158,22 @@ def run_fold(
         classes = store.manifest["classes"]
         draw_fold(directory, classes)
         draw_reconstructions(model, data.part(fold.test), data.label[fold.test], directory, data.classes)
+
+
+def _callbacks(
+    cfg: DictConfig, data: DataModule, model: Model, directory: Path, seed: int, console: Console
+) -> list[pl.Callback]:
+    """What accompanies the training of a fold besides the choice of its best weights."""
+    # save_last=True would write the last weights only when they are the best
+    last = ModelCheckpoint(directory / "checkpoints", "last", enable_version_counter=False)
+    patience = cfg.trainer.patience
+    return [
+        last,
+        assembly.detection(cfg, data, directory / "detection", seed, None, console),
+        *assembly.classification(data, model, directory / "classification"),
+        *assembly.generation(cfg, data, model, directory, seed, console),
+        *([] if patience is None else [EarlyStopping(model.monitor, patience=patience)]),
+    ]
 
 
 def _refuse_divergence(best: ModelCheckpoint, model: pl.LightningModule) -> None:

@@ -16,9 +16,6 @@ from config_files import FILES, content_of
 from ecgan.capabilities import Classifies, Discriminates, Reconstructs
 from ecgan.checks import models_with
 from ecgan.config import (
-    PreprocessConfig,
-    TrainConfig,
-    TrainerConfig,
     build,
     checked,
     compose,
@@ -26,6 +23,7 @@ from ecgan.config import (
 )
 from ecgan.errors import ConfigError
 from ecgan.nodes import TARGET
+from ecgan.schema import PreprocessConfig, TrainConfig, TrainerConfig
 from ecgan.usage import GROUPS, conf_dir, options
 
 PAIRS = [file.stem for file in FILES if file.parent.name == "pair"]

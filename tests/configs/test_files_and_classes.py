@@ -20,8 +20,8 @@ import ecgan.losses
 import ecgan.models
 import ecgan.preprocess
 from config_files import FILES, content_of
-from ecgan.config import SplitConfig, TrackerConfig, TrainerConfig
 from ecgan.nodes import PARTIAL, RUNTIME, TARGET, constructor, locate
+from ecgan.schema import SplitConfig, TrackerConfig, TrainerConfig
 from ecgan.usage import conf_dir, options
 
 BASES = {"base", "adversarial", "generative", "reconstruction", "classification"}

@@ -168,8 +168,11 @@ class RecurrentCritic(nn.Module):
         self.n_classes = n_classes
         self.patches = Patches(spec.channels, spec.seq_len, patch)
         features = self.patches.features + n_classes * patch
-        self.recurrent = nn.LSTM(features, units, layers, batch_first=True, bidirectional=bidirectional)
-        output: nn.Module = nn.Linear(units * (2 if bidirectional else 1), 1)
+        self.embed = nn.Sequential(nn.Linear(features, units), nn.LeakyReLU(0.2))
+        self.recurrent = nn.LSTM(units, units, layers, batch_first=True, bidirectional=bidirectional)
+        n_hidden = units * (2 if bidirectional else 1)
+        self.judge = nn.Sequential(nn.LayerNorm(n_hidden), nn.Linear(n_hidden, units), nn.LeakyReLU(0.2))
+        output: nn.Module = nn.Linear(units, 1)
         self.output = nn.utils.parametrizations.spectral_norm(output) if spectral_norm else output
 
     def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
@@ -178,8 +181,8 @@ class RecurrentCritic(nn.Module):
         cudnn = torch.backends.cudnn
         penalized = x.requires_grad and x.is_leaf
         with cudnn.flags(enabled=not penalized, benchmark=cudnn.benchmark, deterministic=cudnn.deterministic):
-            hidden, _ = self.recurrent(fold(with_class(x, y, self.n_classes), self.patches.patch))
-        averaged: Tensor = hidden.mean(1)
+            hidden, _ = self.recurrent(self.embed(fold(with_class(x, y, self.n_classes), self.patches.patch)))
+        averaged: Tensor = self.judge(hidden).mean(1)
         return averaged
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:

@@ -29,7 +29,7 @@ from ecgan.data.datamodule import DataModule
 from ecgan.data.fetch.download import checksums, fetch
 from ecgan.data.splits.folds import make_folds
 from ecgan.data.store import FORMAT, Store, prepare
-from ecgan.detect.callback import DetectionCallback
+from ecgan.detect.callback import DetectionCallback, LearningParts
 from ecgan.detect.detector import Detector
 from ecgan.errors import ConfigError
 from ecgan.files import digest, replacing
@@ -139,8 +139,10 @@ def detection(
     detectors = [
         Detector(name, build(node.scorer), build(node.threshold)) for name, node in (cfg.detector or {}).items()
     ]
-    train, store = data.training_normals(), data.store
-    return DetectionCallback(detectors, train, store.label, store.group, directory, seed, fitted or {}, console)
+    store, val = data.store, data.fold.val
+    abnormal = np.asarray(store.label[val] != 0)
+    parts = LearningParts(data.training_normals(), data.part(val), data.part(val[~abnormal]), abnormal)
+    return DetectionCallback(detectors, parts, store.label, store.group, directory, seed, fitted or {}, console)
 
 
 def classification(data: DataModule, model: pl.LightningModule, directory: Path) -> list[pl.Callback]:

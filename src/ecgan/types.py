@@ -23,8 +23,9 @@ FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.integer[Any]]
 BoolArray = npt.NDArray[np.bool_]
 
-Supervision = Literal["normal_only", "val_labelled", "oracle"]
-"""What a threshold has seen: normal series only, labelled validation series, or the test part (an upper bound)."""
+Supervision = Literal["normal_only", "val_labelled", "train_labelled", "oracle"]
+"""What a detector has seen of labels: normal series only, a labelled validation part, a labelled training part, or the
+test part itself (an upper bound, never a result). In the order of how much that is."""
 
 TRAIN, VAL, TEST, UNUSED = 0, 1, 2, 3
 """Values of ``Recordings.part``: the partition that the source itself prescribes."""
@@ -273,8 +274,23 @@ class Scorer(Protocol):
         """Take back what ``state`` gave."""
 
 
+@runtime_checkable
+class Calibrates(Protocol):
+    """A scorer that learns from the fold's validation part too, after ``fit`` and before thresholds are chosen."""
+
+    supervision: Supervision
+    """``normal_only``: nothing but validation normals is handed over; ``val_labelled``: all, with their labels."""
+
+    def calibrate(self, model: torch.nn.Module, val: Series, abnormal: BoolArray, device: torch.device) -> None:
+        """Learn from validation series; ``abnormal`` (N,) is true where a series is."""
+
+
 class ThresholdRule(Protocol):
-    """Chooses the score above which a series is called abnormal, from validation scores."""
+    """Chooses the score above which a series is called abnormal, from validation scores.
+
+    A rule that has an attribute ``on_test = True`` is handed the scores of the test part instead; its supervision is
+    ``oracle``.
+    """
 
     supervision: Supervision
 

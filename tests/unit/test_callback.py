@@ -17,7 +17,7 @@ from ecgan.assembly import quiet
 from ecgan.data.datamodule import DataModule
 from ecgan.data.store import Store
 from ecgan.data.transforms.scaling import Identity
-from ecgan.detect.callback import STATE, DetectionCallback
+from ecgan.detect.callback import STATE, DetectionCallback, LearningParts
 from ecgan.detect.detector import Detector, Threshold
 from ecgan.detect.lstm_autoencoder import LSTMAutoencoderScorer
 from ecgan.detect.scorers import KNearest
@@ -90,8 +90,10 @@ def data(tmp_path: Path) -> DataModule:
 def callback(
     data: DataModule, detectors: Sequence[Detector], directory: Path, fitted: dict[str, Path] | None = None
 ) -> DetectionCallback:
-    train, store = data.training_normals(), data.store
-    return DetectionCallback(detectors, train, store.label, store.group, directory, 7, fitted)
+    store, val = data.store, data.fold.val
+    abnormal = store.label[val] != 0
+    parts = LearningParts(data.training_normals(), data.part(val), data.part(val[~abnormal]), abnormal)
+    return DetectionCallback(detectors, parts, store.label, store.group, directory, 7, fitted)
 
 
 def trainer(*callbacks: pl.Callback) -> pl.Trainer:
@@ -216,7 +218,7 @@ def test_a_detector_does_not_depend_on_the_others(data: DataModule, tmp_path: Pa
     alone = files(detected(data, [knn()], tmp_path / "alone") / "knn")
     first = detected(data, [knn(), *(make() for make in others)], tmp_path / "first")
     last = detected(data, [*(make() for make in others), knn()], tmp_path / "last")
-    assert {"threshold.json", "predictions.csv", "metrics.json", STATE} == set(alone)
+    assert {"threshold.json", "validation.csv", "predictions.csv", "metrics.json", STATE} == set(alone)
     assert files(first / "knn") == alone == files(last / "knn")
     assert files(first) == files(last)
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ecgan.errors import RunError
 from ecgan.evaluate.class_predictions import class_predictions, probabilities, read_class_predictions
 from ecgan.evaluate.classification import classification_metrics, confusion_matrix, decision_metrics, macro_auroc
-from ecgan.evaluate.predictions import write_predictions
+from ecgan.evaluate.predictions import write_table
 from ecgan.types import FloatArray, IntArray
 
 exact = settings(deadline=None, derandomize=True, max_examples=60)
@@ -122,7 +122,7 @@ def test_table_is_sorted_and_predicts_the_most_probable_class() -> None:
 def test_a_file_keeps_every_digit(tmp_path: Path) -> None:
     probability = np.random.default_rng(0).dirichlet(np.ones(3), 20)
     written = class_predictions(np.arange(20), None, np.zeros(20, np.int64), probability)
-    write_predictions(tmp_path / "predictions.csv", written)
+    write_table(tmp_path / "predictions.csv", written)
     pd.testing.assert_frame_equal(read_class_predictions(tmp_path / "predictions.csv"), written, check_exact=True)
 
 

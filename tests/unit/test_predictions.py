@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecgan.errors import RunError
-from ecgan.evaluate.predictions import COLUMNS, predictions, read_predictions, write_predictions
+from ecgan.evaluate.predictions import COLUMNS, predictions, read_predictions, write_table
 
 
 def table(group: bool = True) -> pd.DataFrame:
@@ -43,13 +43,13 @@ def test_numbers_survive_the_file_to_the_last_bit(scores: list[float], threshold
     written = predictions(np.arange(n), None, np.zeros(n, np.int64), np.array(scores), threshold)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "predictions.csv"
-        write_predictions(path, written)
+        write_table(path, written)
         pd.testing.assert_frame_equal(read_predictions(path), written, check_exact=True)
 
 
 def test_text_of_the_file(tmp_path: Path) -> None:
     path = tmp_path / "a" / "predictions.csv"
-    write_predictions(path, table())
+    write_table(path, table())
     lines = path.read_bytes().decode().split("\n")
     assert lines[0] == "index,group,label,abnormal,score,threshold,predicted"
     assert lines[1] == "2,7,2,1,0.9,0.5,1"
@@ -59,7 +59,7 @@ def test_text_of_the_file(tmp_path: Path) -> None:
 
 def test_unknown_patients_leave_the_column_empty(tmp_path: Path) -> None:
     path = tmp_path / "predictions.csv"
-    write_predictions(path, table(group=False))
+    write_table(path, table(group=False))
     assert path.read_text(encoding="utf-8").splitlines()[1] == "2,,2,1,0.9,0.5,1"
     assert read_predictions(path)["group"].isna().all()
 

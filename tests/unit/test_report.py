@@ -17,7 +17,7 @@ from ecgan import report
 from ecgan.detect.detector import Threshold
 from ecgan.errors import RunError
 from ecgan.evaluate.metrics import detection_metrics
-from ecgan.evaluate.predictions import predictions, read_predictions, write_predictions
+from ecgan.evaluate.predictions import predictions, read_predictions, write_table
 from ecgan.files import write_json
 from ecgan.types import Supervision
 
@@ -38,7 +38,7 @@ def write_fold(directory: Path, number: int, detectors: dict[str, Supervision], 
         rng = np.random.default_rng([number, which])
         label = rng.integers(0, 3, 50) if abnormal else np.zeros(50, np.int64)
         table = predictions(np.arange(50), None, label, rng.normal(size=50) + label, 0.5)
-        write_predictions(fold / "detection" / name / "predictions.csv", table)
+        write_table(fold / "detection" / name / "predictions.csv", table)
         Threshold(0.5, "Rule", supervision, 10, 0).write(fold / "detection" / name / "threshold.json")
     (fold / "lightning").mkdir(parents=True)
     (fold / "lightning" / "metrics.csv").write_text(LOG, encoding="utf-8")
@@ -120,7 +120,7 @@ def test_results_follow_changed_predictions(run: Path) -> None:
     before = report.write(run)
     path = run / "fold_0" / "detection" / "knn" / "predictions.csv"
     table = read_predictions(path)
-    write_predictions(path, table.assign(score=-table["score"], predicted=0))
+    write_table(path, table.assign(score=-table["score"], predicted=0))
     after = report.write(run)
     assert after["knn"]["auroc"]["mean"] < before["knn"]["auroc"]["mean"]
     assert after["autoencoder"] == before["autoencoder"]
@@ -129,7 +129,7 @@ def test_results_follow_changed_predictions(run: Path) -> None:
 def test_a_series_that_is_tested_twice_is_refused(run: Path) -> None:
     path = run / "fold_2" / "detection" / "knn" / "predictions.csv"
     table = read_predictions(path)
-    write_predictions(path, pd.concat([table, table.head(1)]))
+    write_table(path, pd.concat([table, table.head(1)]))
     with pytest.raises(RunError, match="holds a series twice"):
         report.write(run)
     assert not (run / "results.csv").exists()

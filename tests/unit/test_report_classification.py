@@ -16,7 +16,7 @@ from ecgan.detect.detector import Threshold
 from ecgan.errors import RunError
 from ecgan.evaluate.class_predictions import class_predictions, read_class_predictions
 from ecgan.evaluate.classification import classification_metrics
-from ecgan.evaluate.predictions import predictions, write_predictions
+from ecgan.evaluate.predictions import predictions, write_table
 
 LOG = "epoch,step,test/loss,val/loss\n0,3,,0.5\n1,7,,0.4\n1,8,0.45,\n"
 
@@ -29,7 +29,7 @@ def run(tmp_path: Path) -> Path:
         rng = np.random.default_rng(number)
         label = rng.integers(0, 3, 50)
         table = predictions(np.arange(50), None, label, rng.normal(size=50) + label, 0.5)
-        write_predictions(fold / "detection" / "knn" / "predictions.csv", table)
+        write_table(fold / "detection" / "knn" / "predictions.csv", table)
         Threshold(0.5, "Rule", "normal_only", 10, 0).write(fold / "detection" / "knn" / "threshold.json")
         (fold / "lightning").mkdir(parents=True)
         (fold / "lightning" / "metrics.csv").write_text(LOG, encoding="utf-8")
@@ -49,7 +49,7 @@ def write_classification(directory: Path, number: int) -> Path:
     label = rng.integers(0, 3, 50)
     probability = rng.dirichlet(np.ones(3), 50) / 2 + np.eye(3)[label] / 2
     path = directory / f"fold_{number}" / "classification" / "predictions.csv"
-    write_predictions(path, class_predictions(np.arange(50), None, label, probability))
+    write_table(path, class_predictions(np.arange(50), None, label, probability))
     return path
 
 
@@ -104,6 +104,6 @@ def test_a_model_that_does_not_classify_has_no_such_table(run: Path) -> None:
 def test_a_series_that_is_classified_twice_is_refused(classified: Path) -> None:
     path = write_classification(classified, 2)
     table = read_class_predictions(path)
-    write_predictions(path, pd.concat([table, table.head(1)]))
+    write_table(path, pd.concat([table, table.head(1)]))
     with pytest.raises(RunError, match="holds a series twice"):
         report.write(classified)

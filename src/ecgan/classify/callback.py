@@ -15,7 +15,7 @@ from ecgan.capabilities import Classifies
 from ecgan.errors import DivergedError
 from ecgan.evaluate.class_predictions import class_predictions
 from ecgan.evaluate.classification import classification_metrics
-from ecgan.evaluate.predictions import write_predictions
+from ecgan.evaluate.predictions import write_table
 from ecgan.files import write_json
 from ecgan.types import Batch, FloatArray, IntArray
 
@@ -66,7 +66,7 @@ class ClassificationCallback(Callback):
             )
         group = None if self.group is None else self.group[index]
         table = class_predictions(index, group, self.label[index], probability)
-        write_predictions(self.directory / "predictions.csv", table)
+        write_table(self.directory / "predictions.csv", table)
         write_json(self.directory / "metrics.json", classification_metrics(table))
 
     def _reset(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from array import array
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,29 @@ from safetensors.torch import load_file, save_file
 from ecgan.detect.detector import Detector
 from ecgan.errors import DivergedError, RunError
 from ecgan.evaluate.metrics import detection_metrics
-from ecgan.evaluate.predictions import predictions, write_predictions
+from ecgan.evaluate.predictions import predictions, scores, write_table
 from ecgan.files import replacing, write_json
-from ecgan.types import Batch, FloatArray, IntArray, Series
+from ecgan.types import Batch, BoolArray, Calibrates, FloatArray, IntArray, Scorer, Series
 
 STATE = "scorer.safetensors"
+THRESHOLD, PREDICTIONS, VALIDATION = "threshold.json", "predictions.csv", "validation.csv"
+
+
+@dataclass(frozen=True)
+class LearningParts:
+    """All that detectors may learn from: nothing of the test part is in here.
+
+    Attributes:
+        train: the fold's training normals, the only series that scorers are fitted on.
+        val: the fold's validation part, for scorers that are calibrated on it.
+        val_normals: its normals, for those that may see nothing else.
+        val_abnormal: (N,) true where a series of ``val`` is abnormal.
+    """
+
+    train: Series
+    val: Series
+    val_normals: Series
+    val_abnormal: BoolArray
 
 
 class DetectionCallback(Callback):
@@ -30,7 +49,7 @@ class DetectionCallback(Callback):
 
     Args:
         detectors: what to run.
-        train: the fold's training normals, the only series that scorers are fitted on.
+        parts: what detectors may learn from.
         label: (N,) class of each series of the store, whatever the model is told of it.
         group: (N,) patient of each series of the store, or None.
         directory: where ``<detector>/threshold.json`` and the other files go.
@@ -42,7 +61,7 @@ class DetectionCallback(Callback):
     def __init__(
         self,
         detectors: Sequence[Detector],
-        train: Series,
+        parts: LearningParts,
         label: IntArray,
         group: IntArray | None,
         directory: Path,
@@ -50,15 +69,17 @@ class DetectionCallback(Callback):
         fitted: dict[str, Path] | None = None,
         console: Console | None = None,
     ) -> None:
-        self.detectors, self.train, self.label, self.group = detectors, train, label, group
+        self.detectors, self.parts, self.label, self.group = detectors, parts, label, group
         self.directory, self.seed, self.fitted = directory, seed, fitted or {}
         self.console = console or Console(quiet=True)
+        self.validated = False
         self._reset()
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Forget thresholds of earlier weights."""
         for detector in self.detectors:
             detector.threshold = None
+        self.validated = False
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Fit the scorers, unless this is the validation inside ``fit``."""
@@ -80,11 +101,14 @@ class DetectionCallback(Callback):
         """Choose and write the thresholds."""
         if trainer.state.fn != "validate":
             return
-        abnormal = self.label[self._index()] != 0
+        index = self._index()
+        abnormal = self.label[index] != 0
         for detector in self.detectors:
-            scores = self._joined(detector)
-            threshold = detector.choose(scores, abnormal)
-            threshold.write(self.directory / detector.name / "threshold.json")
+            folder, score = self.directory / detector.name, self._joined(detector)
+            if not detector.on_test:
+                detector.choose(score, abnormal).write(folder / THRESHOLD)
+            write_table(folder / VALIDATION, scores(index, self._group(index), self.label[index], score))
+        self.validated = True
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Refuse to test without a threshold.
@@ -93,7 +117,7 @@ class DetectionCallback(Callback):
             RunError: when ``test`` comes before ``validate``.
         """
         for detector in self.detectors:
-            if detector.threshold is None:
+            if not (self.validated if detector.on_test else detector.threshold):
                 raise RunError(f"The detector {detector.name!r} has no threshold yet; call validate before test.")
         self._reset()
 
@@ -106,12 +130,14 @@ class DetectionCallback(Callback):
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write predictions and metrics."""
         index = self._index()
+        label = self.label[index]
         for detector in self.detectors:
+            folder, score = self.directory / detector.name, self._joined(detector)
+            if detector.on_test:
+                detector.choose(score, label != 0).write(folder / THRESHOLD)
             assert detector.threshold is not None  # noqa: S101 - on_test_start refused
-            group = None if self.group is None else self.group[index]
-            table = predictions(index, group, self.label[index], self._joined(detector), detector.threshold.value)
-            folder = self.directory / detector.name
-            write_predictions(folder / "predictions.csv", table)
+            table = predictions(index, self._group(index), label, score, detector.threshold.value)
+            write_table(folder / PREDICTIONS, table)
             write_json(folder / "metrics.json", detection_metrics(table))
 
     def _fit(self, detector: Detector, model: LightningModule) -> None:
@@ -122,11 +148,21 @@ class DetectionCallback(Callback):
         with torch.random.fork_rng(), torch.enable_grad():
             stream = np.random.SeedSequence([self.seed, zlib.crc32(detector.name.encode())])
             torch.manual_seed(int(stream.generate_state(1)[0]))
-            detector.scorer.fit(model, self.train, model.device)
+            detector.scorer.fit(model, self.parts.train, model.device)
+            self._calibrate(detector.scorer, model)
         state = {name: value.contiguous().cpu() for name, value in detector.scorer.state().items()}
         if state:
             with replacing(self.directory / detector.name / STATE) as temporary:
                 save_file(state, temporary)
+
+    def _calibrate(self, scorer: Scorer, model: LightningModule) -> None:
+        if not isinstance(scorer, Calibrates):
+            return
+        parts, abnormal = self.parts, self.parts.val_abnormal
+        if scorer.supervision == "normal_only":
+            scorer.calibrate(model, parts.val_normals, np.zeros(len(parts.val_normals), bool), model.device)
+        else:
+            scorer.calibrate(model, parts.val, abnormal, model.device)
 
     def _score(self, model: LightningModule, batch: Batch) -> None:
         for detector in self.detectors:
@@ -138,6 +174,9 @@ class DetectionCallback(Callback):
         # in one piece each: thousands of small tensors between the batches would keep their memory from being freed
         self._scores = {detector.name: array("d") for detector in self.detectors}
         self._indices = array("q")
+
+    def _group(self, index: IntArray) -> IntArray | None:
+        return None if self.group is None else self.group[index]
 
     def _index(self) -> IntArray:
         """Indices into the store of the series that were scored, in their order."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 
@@ -48,8 +49,20 @@ class Detector:
     rule: ThresholdRule
     threshold: Threshold | None = None
 
+    @property
+    def supervision(self) -> Supervision:
+        """What has been seen of labels by the scorer or the rule, whichever has seen more."""
+        order = get_args(Supervision)
+        own: Supervision = getattr(self.scorer, "supervision", "normal_only")
+        return max(own, self.rule.supervision, key=order.index)
+
+    @property
+    def on_test(self) -> bool:
+        """Whether the rule chooses from the test part: an upper bound."""
+        return bool(getattr(self.rule, "on_test", False))
+
     def choose(self, scores: FloatArray, abnormal: BoolArray) -> Threshold:
-        """Choose the threshold from validation scores.
+        """Choose the threshold from validation scores, or from those of the test part where the rule is an oracle.
 
         The rule of a ``normal_only`` threshold is never handed anything but normals.
 
@@ -63,6 +76,6 @@ class Detector:
         value = self.rule.choose(scores, abnormal)
         n_abnormal = int(abnormal.sum())
         self.threshold = Threshold(
-            value, type(self.rule).__name__, self.rule.supervision, len(scores) - n_abnormal, n_abnormal
+            value, type(self.rule).__name__, self.supervision, len(scores) - n_abnormal, n_abnormal
         )
         return self.threshold

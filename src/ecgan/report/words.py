@@ -12,6 +12,7 @@ from ecgan.report.collect import failures, fold_directories, run_facts
 SEEN = {
     "normal_only": "val normals",
     "val_labelled": "labelled val",
+    "train_labelled": "labelled train",
     "oracle": "TEST (bound)",
 }
 SHORT = {"average_precision": "AP", "auroc": "AUROC", "f1": "F1", "mcc": "MCC"}

@@ -142,6 +142,9 @@ class RecurrentGenerator(nn.Module):
 class RecurrentCritic(nn.Module):
     """An LSTM that judges a series after every step; its output is the mean of these judgments.
 
+    A layer before the LSTM and one behind it see more in a step than its gates alone: without them the generator was
+    told little, and drew the mean beat.
+
     Args:
         spec: sizes of the series.
         units: units of each LSTM layer.

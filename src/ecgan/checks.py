@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -165,14 +165,23 @@ def _check_detectors(detectors: Any) -> None:
 def _check_capabilities(content: dict[str, Any]) -> None:
     model = locate(content["model"][TARGET])
     for name, node in (content["detector"] or {}).items():
-        scorer = locate(node["scorer"][TARGET])
-        for capability in getattr(scorer, "requires", ()):
+        for capability in _required(node["scorer"]):
             if not has(model, capability):
                 able = ", ".join(models_with(capability)) or "none"
                 raise ConfigError(
                     f"The detector {name!r} needs a model that {capability.__name__.lower()}, which {model.__name__} "
                     f"does not; choose another detector, or one of these models: {able}."
                 )
+
+
+def _required(node: Any) -> Iterator[type]:
+    """Capabilities that a scorer requires, and those of the scorers inside it."""
+    if not isinstance(node, Mapping):
+        return
+    if TARGET in node:
+        yield from getattr(locate(node[TARGET]), "requires", ())
+    for inner in node.values():
+        yield from _required(inner)
 
 
 def _check_classes(content: dict[str, Any]) -> None:

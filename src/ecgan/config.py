@@ -58,6 +58,11 @@ def compose(overrides: Sequence[str] = (), file: Path | None = None) -> DictConf
     Raises:
         ConfigError: when it does not compose or does not fit the classes that it names.
     """
+    return checked(_composed(overrides, file))
+
+
+def _composed(overrides: Sequence[str], file: Path | None = None) -> DictConfig:
+    """Compose without looking at what came out."""
     import hydra
     from hydra.core.global_hydra import GlobalHydra
 
@@ -67,10 +72,9 @@ def compose(overrides: Sequence[str] = (), file: Path | None = None) -> DictConf
     GlobalHydra.instance().clear()
     try:
         with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
-            cfg = hydra.compose(name, [*searched(), *overrides])
+            return hydra.compose(name, [*searched(), *overrides])
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise ConfigError(explain(error, TrainConfig.__dataclass_fields__)) from error
-    return checked(cfg)
 
 
 def reconfigured(file: Path, cwd: Path, overrides: Sequence[str]) -> DictConfig:
@@ -94,7 +98,8 @@ def reconfigured(file: Path, cwd: Path, overrides: Sequence[str]) -> DictConfig:
         _check_redetected(key)
     for group in ("detector", "threshold"):
         if group in chosen:
-            fresh = compose([o for o in overrides if o.partition("=")[0].partition(".")[0] == group])
+            # the default model need not be able to do what these detectors require of the run's own
+            fresh = _composed([o for o in overrides if o.partition("=")[0].partition(".")[0] == group])
             cfg[group] = OmegaConf.to_container(fresh[group], resolve=False)
     for override in overrides:
         key, _, value = override.partition("=")

@@ -89,11 +89,13 @@ def trains(cls: type) -> bool:
 
 
 def targets(group: str) -> set[str]:
-    """All classes that the files of a group name at their top, in a detector's scorer, or in a step."""
+    """All classes that the files of a group name at their top, in a detector's scorer and its parts, or in a step."""
     found = set()
     for name in options(group):
         content = yaml.safe_load((conf_dir() / group / f"{name}.yaml").read_text(encoding="utf-8"))
-        inner = (*content.get("steps", {}).values(), *(n["scorer"] for n in content.values() if group == "detector"))
+        scorers = [node["scorer"] for node in content.values()] if group == "detector" else []
+        parts = [part for scorer in scorers for part in scorer.get("parts", {}).values()]
+        inner = (*content.get("steps", {}).values(), *scorers, *parts)
         found |= {node[TARGET] for node in (content, *inner) if TARGET in node}
     return found
 
@@ -103,7 +105,7 @@ def targets(group: str) -> set[str]:
     [
         ("model", ecgan.models, trains),
         ("detector", ecgan.detect, has("score", "load_state")),
-        ("threshold", ecgan.detect, lambda cls: has("choose")(cls) and cls.__module__.endswith(".thresholds")),
+        ("threshold", ecgan.detect, lambda cls: has("choose")(cls) and cls.__name__ != "Detector"),
         ("dataset", ecgan.data.sources, has("read", "card")),
         ("transform", ecgan.data.transforms, has("fit", "state")),
         ("preprocess", ecgan.preprocess, has("__call__")),

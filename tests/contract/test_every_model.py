@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from ecgan import testing
 from ecgan.config import build, compose
 from ecgan.models.base import Model
+from ecgan.testing import models as testing
 from ecgan.types import DataSpec
 from ecgan.usage import options
 

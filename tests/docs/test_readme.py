@@ -125,11 +125,18 @@ def test_every_command_line_composes(words: list[str], tmp_path: Path, monkeypat
     from ecgan import generation, init
     from ecgan.config import compose
     from ecgan.generate.writing import WRITERS
+    from ecgan.publish import bundle, scoring
 
     monkeypatch.chdir(tmp_path)
     if words[0] == "ecgan-init":
         init.main(words[1:])
         assert compose(file=Path(words[words.index("-o") + 1])).tracker.experiment == words[3]
+        return
+    if words[0] == "ecgan-publish":
+        assert bundle.parse(words[1:]).to.suffix in ("", ".zip")
+        return
+    if words[0] == "ecgan-detect" and any(word.startswith("input=") for word in words):
+        assert scoring.parse(words[1:]).input.suffix in (".npz", ".npy", ".csv", ".hea", "")
         return
     if words[0] == "ecgan-generate":
         assert generation.parse(words[1:]).out.suffix in WRITERS
@@ -285,8 +292,8 @@ def test_examples_for_contributors_work_together(examples: str, tmp_path: Path) 
 
 @pytest.mark.parametrize("conditional", [False, True])
 def test_example_of_a_test_passes(conditional: bool, examples: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ecgan import testing
     from ecgan.config import compose
+    from ecgan.testing import models as testing
 
     module = sys.modules["tests.contract.test_linear"]
     monkeypatch.setattr(module, "compose", lambda settings: compose([examples, *settings]))

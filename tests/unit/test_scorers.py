@@ -105,7 +105,7 @@ def test_knn_refuses_impossible_settings(k: int, max_train: int) -> None:
 
 
 def test_knn_refuses_more_neighbours_than_normals() -> None:
-    with pytest.raises(ConfigError, match="61 neighbours of 60 training normals"):
+    with pytest.raises(ConfigError, match="61 neighbours are asked for of 60 training normals"):
         KNearest(61).fit(MODEL, TRAIN, CPU)
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ecgan import testing
+from ecgan.testing import models as testing
 from ecgan.models.autoencoder import Autoencoder
 from ecgan.models.base import Model
 from ecgan.models.beatgan import BeatGAN

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import zlib
 from array import array
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ from ecgan.files import replacing, write_json
 from ecgan.types import Batch, BoolArray, Calibrates, FloatArray, IntArray, Scorer, Series
 
 STATE = "scorer.safetensors"
+UNFINISHED = ".unfinished"
 THRESHOLD, PREDICTIONS, VALIDATION = "threshold.json", "predictions.csv", "validation.csv"
 
 
@@ -56,6 +58,8 @@ class DetectionCallback(Callback):
         seed: of the scorers' random numbers; each scorer has its own stream, so their order does not matter.
         fitted: folders of an earlier run whose fitted scorers are taken over, by detector.
         console: where to say what is being fitted; fitting may take longer than the training.
+        workspace: where slow scorers keep what they have done, until the scores are written; by default a folder of
+            ``directory``. An interrupted scoring that is begun again with the same folder goes on from there.
     """
 
     def __init__(
@@ -68,7 +72,12 @@ class DetectionCallback(Callback):
         seed: int,
         fitted: dict[str, Path] | None = None,
         console: Console | None = None,
+        workspace: Path | None = None,
     ) -> None:
+        self.workspace = workspace or directory / UNFINISHED
+        for detector in detectors:
+            if hasattr(detector.scorer, "workspace"):
+                detector.scorer.workspace = self.workspace
         self.detectors, self.parts, self.label, self.group = detectors, parts, label, group
         self.directory, self.seed, self.fitted = directory, seed, fitted or {}
         self.console = console or Console(quiet=True)
@@ -139,6 +148,7 @@ class DetectionCallback(Callback):
             table = predictions(index, self._group(index), label, score, detector.threshold.value)
             write_table(folder / PREDICTIONS, table)
             write_json(folder / "metrics.json", detection_metrics(table))
+        shutil.rmtree(self.workspace, ignore_errors=True)
 
     def _fit(self, detector: Detector, model: LightningModule) -> None:
         earlier = self.fitted.get(detector.name)

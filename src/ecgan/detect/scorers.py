@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from ecgan.capabilities import Reconstructs
 from ecgan.errors import ConfigError
+from ecgan.evaluate.generation.dtw import dtw
 from ecgan.losses import ErrorName, pointwise_error, reconstruction_error
 from ecgan.types import FloatArray, Series
 
@@ -22,26 +24,41 @@ class Reconstruction:
     """Mean error of the model's own reconstruction.
 
     Args:
-        error: ``l1`` for mean absolute, ``l2`` for mean squared differences.
+        error: ``l1`` for mean absolute, ``l2`` for mean squared differences, ``dtw`` for the root mean squared one
+            after the best alignment in time (Sakoe and Chiba 1978, doi:10.1109/TASSP.1978.1163055), which forgives
+            waves that come a little early or late.
         scaled: count the error of each sample in units of its mean error over the training normals, so that steep
             waves, which no model hits exactly, do not drown small errors where normal series are all alike.
+        band: share of the length by which ``dtw`` may shift samples.
+
+    Raises:
+        ConfigError: for ``dtw`` that is scaled, or a band outside of [0, 1].
     """
 
     requires: ClassVar[tuple[type, ...]] = (Reconstructs,)
 
-    def __init__(self, error: ErrorName = "l1", scaled: bool = False) -> None:
-        self.error: ErrorName = error
-        self.scaled = scaled
+    def __init__(self, error: ErrorName | Literal["dtw"] = "l1", scaled: bool = False, band: float = 0.05) -> None:
+        if scaled and error == "dtw":
+            raise ConfigError("reconstruction.scaled has no meaning for error=dtw, which aligns samples; set it false.")
+        if not 0 <= band <= 1:
+            raise ConfigError(f"reconstruction.band is {band} but is a share of the length, between 0 and 1.")
+        self.error, self.scaled, self.band = error, scaled, band
         self.usual: Tensor | None = None
 
     def fit(self, model: nn.Module, train: Series, device: torch.device) -> None:
         """Measure the usual error of each sample, if scaled; the model itself has been trained."""
         assert isinstance(model, Reconstructs)  # noqa: S101 - checked when the config was composed
-        self.usual = usual_error(model.reconstruct, train, self.error, device) if self.scaled else None
+        self.usual = None
+        if self.scaled and self.error != "dtw":
+            self.usual = usual_error(model.reconstruct, train, self.error, device)
 
     def score(self, model: nn.Module, x: Tensor) -> Tensor:
         """Map (B, C, T) to (B,)."""
         assert isinstance(model, Reconstructs)  # noqa: S101 - checked when the config was composed
+        if self.error == "dtw":
+            original, x_hat = (part.detach().cpu().float().numpy() for part in (x, model.reconstruct(x)))
+            distance = torch.from_numpy(dtw(original, x_hat, round(self.band * x.shape[2])))
+            return distance / math.sqrt(x[0].numel())
         return reconstruction_error(x, model.reconstruct(x), self.error, self.usual)
 
     def state(self) -> dict[str, Tensor]:
@@ -77,9 +94,7 @@ class KNearest:
         Raises:
             ConfigError: when there are fewer than k of them.
         """
-        if len(train) < self.k:
-            raise ConfigError(f"knn asks for {self.k} neighbours of {len(train)} training normals; lower scorer.k.")
-        self._index(flattened(train, self.max_train).numpy())
+        self.keep(flattened(train, self.max_train).numpy())
 
     def score(self, model: nn.Module, x: Tensor) -> Tensor:
         """Map (B, C, T) to (B,)."""
@@ -92,11 +107,18 @@ class KNearest:
 
     def load_state(self, state: dict[str, Tensor], model: nn.Module, device: torch.device) -> None:
         """Take the training normals back."""
-        self._index(state["train"].numpy())
+        self.keep(state["train"].numpy())
 
-    def _index(self, train: FloatArray) -> None:
+    def keep(self, train: FloatArray) -> None:
+        """Keep points (n, values) to find neighbours among.
+
+        Raises:
+            ConfigError: when there are fewer than k of them.
+        """
         from sklearn.neighbors import NearestNeighbors
 
+        if len(train) < self.k:
+            raise ConfigError(f"{self.k} neighbours are asked for of {len(train)} training normals; lower scorer.k.")
         self.train = train
         # trees do not help in a hundred dimensions
         self.neighbors = NearestNeighbors(n_neighbors=self.k, algorithm="brute").fit(train)
@@ -168,10 +190,12 @@ def usual_error(
     return usual.clamp_min(float(usual.mean()) * SMALLEST_SHARE).float().to(device)
 
 
+def drawn(n: int, at_most: int) -> Tensor:
+    """Positions of n series in order, or a random draw of ``at_most`` of them, also in order."""
+    return torch.arange(n) if n <= at_most else torch.randperm(n)[:at_most].sort().values
+
+
 def flattened(train: Series, at_most: int) -> Tensor:
     """Load series as (n, C * T) float32; where there are more than ``at_most``, a random draw of them."""
-    positions = torch.arange(len(train))
-    if len(train) > at_most:
-        positions = torch.randperm(len(train))[:at_most].sort().values
-    pieces = [train.__getitems__(piece.tolist()).x.flatten(1) for piece in torch.split(positions, CHUNK)]
-    return torch.cat(pieces)
+    pieces = torch.split(drawn(len(train), at_most), CHUNK)
+    return torch.cat([train.__getitems__(piece.tolist()).x.flatten(1) for piece in pieces])

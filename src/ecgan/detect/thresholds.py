@@ -1,7 +1,6 @@
-"""Threshold rules: from validation scores to the score above which a series is called abnormal.
+"""Threshold rules that see validation normals and nothing else, and the one that sees nothing.
 
-A series is abnormal when its score is *greater* than the threshold. Rules that declare ``normal_only`` look at
-validation normals and nothing else; rules that declare ``val_labelled`` need abnormal series in the validation part.
+A rule makes of validation scores the score above which a series is called abnormal: one with a *greater* score is.
 """
 
 from __future__ import annotations
@@ -13,6 +12,9 @@ import numpy as np
 
 from ecgan.errors import ConfigError, DataError
 from ecgan.types import BoolArray, FloatArray, Supervision
+
+SCALE = 1.4826
+"""Standard deviation of a normal distribution in units of its median absolute deviation."""
 
 
 class Quantile:
@@ -38,13 +40,13 @@ class Quantile:
 
     def choose(self, scores: FloatArray, abnormal: BoolArray) -> float:
         """Choose from (N,) scores; abnormal ones are ignored."""
-        normal = np.sort(_normals(scores, abnormal))
+        normal = np.sort(normals(scores, abnormal))
         rank = max(1, math.ceil((len(normal) + 1) * self.q - 1e-9))
         return float(normal[min(rank, len(normal)) - 1])
 
 
 class MeanStd:
-    """Mean plus ``k`` standard deviations (n - 1) of the validation normals.
+    """Mean plus ``k`` standard deviations (n - 1) of the validation normals; their score where all have the same.
 
     Args:
         k: number of standard deviations.
@@ -53,7 +55,7 @@ class MeanStd:
     supervision: ClassVar[Supervision] = "normal_only"
 
     def __init__(self, k: float = 3.0) -> None:
-        self.k = k
+        self.k = finite(k, "threshold.k")
 
     def choose(self, scores: FloatArray, abnormal: BoolArray) -> float:
         """Choose from (N,) scores; abnormal ones are ignored.
@@ -61,47 +63,45 @@ class MeanStd:
         Raises:
             DataError: with fewer than two normals.
         """
-        normal = _normals(scores, abnormal)
+        normal = normals(scores, abnormal)
         if len(normal) < 2:  # noqa: PLR2004 - a standard deviation needs two
             raise DataError("threshold=mean_std needs two validation normals or more; enlarge split.val_size.")
         return float(normal.mean() + self.k * normal.std(ddof=1))
 
 
-class MaxF1:
-    """Best F1 of the abnormal class on the labelled validation part; of equal ones the lowest threshold."""
+class Mad:
+    """Median plus ``k`` scaled median absolute deviations of the validation normals.
 
-    supervision: ClassVar[Supervision] = "val_labelled"
+    The deviation is multiplied by 1.4826, which makes it the standard deviation where scores are normally distributed.
+    A few stray normals, which widen ``MeanStd`` for all others, hardly move it.
 
-    def choose(self, scores: FloatArray, abnormal: BoolArray) -> float:
-        """Choose from (N,) scores and (N,) labels.
+    Args:
+        k: number of scaled deviations.
 
-        Raises:
-            DataError: when either class is missing.
-        """
-        cut, hits, alarms = _confusion_by_cut(scores, abnormal, "max_f1")
-        f1 = 2 * hits / (alarms + abnormal.sum())
-        return float(cut[f1.argmax()])
-
-
-class Youden:
-    """Largest sensitivity + specificity - 1 on the labelled validation part; of equal ones the lowest threshold.
-
-    Source: Youden (1950), Index for rating diagnostic tests, Cancer 3, 32-35.
+    Source: Leys et al. (2013), Detecting outliers: do not use standard deviation around the mean, use absolute
+    deviation around the median, doi:10.1016/j.jesp.2013.03.013.
     """
 
-    supervision: ClassVar[Supervision] = "val_labelled"
+    supervision: ClassVar[Supervision] = "normal_only"
+
+    def __init__(self, k: float = 3.0) -> None:
+        self.k = finite(k, "threshold.k")
 
     def choose(self, scores: FloatArray, abnormal: BoolArray) -> float:
-        """Choose from (N,) scores and (N,) labels.
+        """Choose from (N,) scores; abnormal ones are ignored.
 
         Raises:
-            DataError: when either class is missing.
+            DataError: when half of the normals or more have one score, also when there is one normal only.
         """
-        cut, hits, alarms = _confusion_by_cut(scores, abnormal, "youden")
-        positives = abnormal.sum()
-        # times positives and negatives, so that equal sums stay equal without rounding
-        gain = hits * (len(abnormal) - positives) - (alarms - hits) * positives
-        return float(cut[gain.argmax()])
+        normal = normals(scores, abnormal)
+        median = np.median(normal)
+        deviation = np.median(np.abs(normal - median))
+        if not deviation:
+            raise DataError(
+                "threshold=mad needs scores that differ, but half of the validation normals or more have the same; use "
+                "threshold=quantile."
+            )
+        return float(median + self.k * SCALE * deviation)
 
 
 class Fixed:
@@ -113,42 +113,33 @@ class Fixed:
     """
 
     def __init__(self, value: float, supervision: Supervision) -> None:
-        self.value, self.supervision = value, supervision
+        self.value, self.supervision = finite(value, "threshold.value"), supervision
 
     def choose(self, scores: FloatArray, abnormal: BoolArray) -> float:
         """Return the given value."""
         return float(self.value)
 
 
-def _normals(scores: FloatArray, abnormal: BoolArray) -> FloatArray:
+def normals(scores: FloatArray, abnormal: BoolArray) -> FloatArray:
+    """Scores of the normal series.
+
+    Raises:
+        DataError: when there is none, or one of them is not finite.
+    """
     normal: FloatArray = scores[~abnormal]
     if not len(normal):
         raise DataError("The validation part has no normal series to choose a threshold from; enlarge split.val_size.")
+    if not np.isfinite(normal).all():
+        raise DataError("A score is not finite, and no threshold can be chosen from it; mend the scorer.")
     return normal
 
 
-def _confusion_by_cut(scores: FloatArray, abnormal: BoolArray, rule: str) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Candidate thresholds (rising), and for each the detected abnormal series and all alarms.
+def finite(value: float, key: str) -> float:
+    """Return a setting that is a finite number.
 
-    Candidates lie half way between neighbouring distinct scores, so that rounding cannot move a series across; the
-    first lies below all scores.
+    Raises:
+        ConfigError: naming ``key``, when it is not.
     """
-    if abnormal.all() or not abnormal.any():
-        raise DataError(
-            f"threshold={rule} needs normal and abnormal series in the validation part; use threshold=quantile, or "
-            "split.abnormal=stratify to put some there."
-        )
-    values = np.unique(scores)
-    order = np.argsort(scores, kind="stable")
-    sorted_scores, sorted_abnormal = scores[order], abnormal[order]
-    at_or_below = np.searchsorted(sorted_scores, values, side="right")
-    below = np.concatenate([[0], at_or_below[:-1]])
-    hits_below = np.concatenate([[0], np.cumsum(sorted_abnormal)])
-    lower, upper = values[:-1], values[1:]
-    half_way = lower / 2 + upper / 2
-    # between neighbouring floats there is no half way: rounding gives one of the two
-    between = np.where((half_way >= lower) & (half_way < upper), half_way, lower)
-    cut = np.concatenate([[np.nextafter(values[0], -np.inf)], between])
-    alarms = len(scores) - below
-    hits = abnormal.sum() - hits_below[below]
-    return cut, hits.astype(np.float64), alarms.astype(np.float64)
+    if not math.isfinite(value):
+        raise ConfigError(f"{key} is {value} but must be a finite number.")
+    return value

@@ -1,4 +1,4 @@
-"""The battery that every model of the suite passes, for authors of other models to call in their tests."""
+"""The battery that every model of the suite passes."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ from ecgan.capabilities import Classifies, Reconstructs, Samples
 from ecgan.config import build, compose
 from ecgan.models.base import Model
 from ecgan.networks.layers import Layers
-from ecgan.testing import series
+from ecgan.testing.models import series
 from ecgan.types import Batch, DataSpec
 from ecgan.usage import options
 

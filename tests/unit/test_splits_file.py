@@ -6,6 +6,7 @@ import importlib.util
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from ecgan.types import Fold, IntArray
 
 FACTS = {"groups_known": False}
 TUTORIAL = "ecg5000_tutorial_splits.json"
-TOOL = Path(__file__).parents[2] / "tools" / "tutorial_splits.py"
+TOOLS = Path(__file__).parents[2] / "tools"
 
 
 def same(one: list[Fold], other: list[Fold]) -> bool:
@@ -122,14 +123,40 @@ def test_bundled_division_is_found_by_its_name_and_fits_the_bundled_beats_alone(
         make_folds(np.zeros(5000, np.int64), None, None, plan, 0)
 
 
-def test_bundled_division_is_what_its_tool_writes(tmp_path: Path) -> None:
-    spec = importlib.util.spec_from_file_location("tutorial_splits", TOOL)
+def tool(name: str) -> Any:
+    spec = importlib.util.spec_from_file_location(name, TOOLS / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    tool.main(tmp_path / "splits.json")
-    assert (tmp_path / "splits.json").read_bytes() == (BUNDLED / TUTORIAL).read_bytes()
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_bundled_divisions_are_what_their_tools_write(tmp_path: Path) -> None:
+    tool("tutorial_splits").main(tmp_path / TUTORIAL)
+    tool("ecg5000_splits").main(tmp_path)
+    written = sorted(tmp_path.iterdir())
+    assert [file.name for file in written] == sorted(file.name for file in BUNDLED.glob("*_splits.json"))
+    for file in written:
+        assert file.read_bytes() == (BUNDLED / file.name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "normals", "abnormal"),
+    [("first2000", (1900, 100, 919), (0, 0, 2081)), ("original", (1985, 497, 437), (0, 1107, 974))],
+)
+def test_bundled_divisions_have_the_sizes_of_their_sources(
+    name: str, normals: tuple[int, ...], abnormal: tuple[int, ...]
+) -> None:
+    label = ECG5000().read(BUNDLED, None).y
+    plan = SplitPlan(method="from_file", path=f"ecg5000_{name}_splits.json", train_on="normal")
+    (fold,) = make_folds(label, None, None, plan, 0)
+    parts = [label[part] for part in (fold.train, fold.val, fold.test)]
+    assert tuple(int((part == 0).sum()) for part in parts) == normals
+    assert tuple(int((part != 0).sum()) for part in parts) == abnormal
+    if name == "first2000":
+        first = np.flatnonzero(label == 0)[:2000]
+        assert sorted([*fold.train, *fold.val]) == first.tolist()
 
 
 def test_lists_that_are_no_indices_stay_in_the_protocol(tmp_path: Path) -> None:

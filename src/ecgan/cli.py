@@ -33,13 +33,23 @@ def preprocess() -> None:
 
 
 def detect() -> None:
-    """``ecgan-detect run=DIR [key=value …]``: score a finished run again."""
+    """``ecgan-detect run=DIR [input=FILE] [key=value …]``: score a finished run again, or new series."""
     _guarded("ecgan-detect", _detect)
+
+
+def publish() -> None:
+    """``ecgan-publish run=DIR to=PLACE [key=value …]``: make a bundle that scores anywhere."""
+    _guarded("ecgan-publish", _publish)
 
 
 def generate() -> None:
     """``ecgan-generate run=DIR out=FILE [key=value …]``: write new series."""
     _guarded("ecgan-generate", _generate)
+
+
+def report() -> None:
+    """``ecgan-report DIR... [key=value …]``: many runs in one table."""
+    _guarded("ecgan-report", _report)
 
 
 def init() -> None:
@@ -210,8 +220,13 @@ def _preprocess(arguments: list[str]) -> None:
 
 def _detect(arguments: list[str]) -> None:
     given = {key: value for key, _, value in (argument.partition("=") for argument in arguments)}
+    if "input" in given:
+        _score(arguments)
+        return
     if not given.get("run"):
         raise ConfigError("Which run? Give run=<directory>, as printed at the end of ecgan-train.")
+    if "://" in given["run"] or Path(given["run"]).suffix.lower() == ".zip":
+        raise ConfigError("A bundle holds no data to score again; give new series with input=<file> out=<name>.csv.")
     from rich.console import Console
 
     from ecgan import report
@@ -230,6 +245,32 @@ def _detect(arguments: list[str]) -> None:
     console.print(f"Results: {out}", soft_wrap=True, markup=False)
 
 
+def _score(arguments: list[str]) -> None:
+    from rich.console import Console
+
+    from ecgan.publish.scoring import parse, score_input
+
+    request, console = parse(arguments), Console()
+    for name, (n, abnormal) in score_input(request, console).items():
+        console.print(f"{name}: {abnormal:,} of {n:,} series are called abnormal", highlight=False, markup=False)
+    console.print(f"Scores: {request.out}", soft_wrap=True, highlight=False, markup=False)
+
+
+def _publish(arguments: list[str]) -> None:
+    from rich.console import Console
+
+    from ecgan.publish.bundle import parse
+    from ecgan.publish.bundle import publish as write_bundle
+
+    request, console = parse(arguments), Console()
+    done = write_bundle(request, console)
+    lines = [f"Detectors: {', '.join(done.detectors)}", *done.refused.values()]
+    lines += [f"ONNX: {', '.join(done.exported) or 'none'}"] if request.onnx else []
+    console.print("\n".join(lines), soft_wrap=True, highlight=False, markup=False)
+    console.print(f"sha256: {done.sha256}", soft_wrap=True, highlight=False, markup=False)
+    console.print(f"Bundle: {request.to}", soft_wrap=True, highlight=False, markup=False)
+
+
 def _generate(arguments: list[str]) -> None:
     from rich.console import Console
 
@@ -239,6 +280,17 @@ def _generate(arguments: list[str]) -> None:
     about = generate(request, console)
     shape = f"{about.n:,} series of {about.channels} x {about.seq_len} samples"
     console.print(f"{shape}: {request.out}", soft_wrap=True, highlight=False, markup=False)
+
+
+def _report(arguments: list[str]) -> None:
+    from rich.console import Console
+
+    from ecgan.comparison import compare, parse, screen
+
+    request, console = parse(arguments), Console()
+    found = compare(request)
+    console.print(screen.shown(found))
+    console.print(f"Report: {request.out}", soft_wrap=True, highlight=False, markup=False)
 
 
 def _file_first(arguments: list[str]) -> tuple[Path | None, list[str]]:

@@ -25,7 +25,7 @@ from ecgan.data.splits.splits_file import data_facts, write_splits
 from ecgan.data.store import Store, verify
 from ecgan.detect.callback import STATE
 from ecgan.errors import DivergedError, EcganError, IncompleteError
-from ecgan.figures import draw_fold, draw_reconstructions
+from ecgan.figures import draw_fold, draw_gallery, draw_reconstructions
 from ecgan.files import sha256_of, write_json, write_text
 from ecgan.models.base import Model
 from ecgan.nodes import TARGET
@@ -158,6 +158,7 @@ def run_fold(
         classes = store.manifest["classes"]
         draw_fold(directory, classes)
         draw_reconstructions(model, data.part(fold.test), data.label[fold.test], directory, data.classes)
+        draw_gallery(data.part(fold.test), directory, classes)
 
 
 def _callbacks(

@@ -20,9 +20,11 @@ from ecgan.files import write_figure
 from ecgan.types import IntArray, Series
 
 if TYPE_CHECKING:
-    pass
+    from ecgan.evaluate.gallery_plots import Shown
 
 PER_KIND = 4
+EXTREMES = 2
+"""Series of each class that are drawn from either end of the scores."""
 
 
 class OriginalSeries(Series, Protocol):
@@ -86,6 +88,54 @@ def draw_reconstructions(
     x = test.original(batch.index)
     figure = plots.reconstructions(x.numpy(), x_hat.numpy(), batch.y.numpy(), classes)
     write_figure(fold / "figures" / "reconstruction.png", figure)
+
+
+def draw_gallery(test: OriginalSeries, fold: Path, classes: Sequence[str]) -> None:
+    """Draw, per detector, the least and the most anomalous test series of each class, misses and false alarms.
+
+    Args:
+        test: the test part, in the original unit.
+        fold: directory of the fold.
+        classes: names of the classes.
+    """
+    for file in sorted((fold / "detection").glob("*/predictions.csv")):
+        name, table = file.parent.name, read_predictions(file).sort_values(["score", "index"])
+        rows = []
+        for c, of_class in table.groupby("label"):
+            least, most = of_class.head(EXTREMES), of_class.iloc[EXTREMES:].tail(EXTREMES)
+            empty = [None] * (EXTREMES - len(least))
+            rows.append(
+                (f"{classes[int(str(c))]}\n({len(of_class):,})", [*_shown(least, test), *empty, *_shown(most, test)])
+            )
+        title = f"{name}: test series by score (blue passes, red is called abnormal)"
+        _draw_panels(fold / "figures" / f"{name}_gallery.png", rows, title, ("least anomalous", "most anomalous"))
+        wrong = table[table["predicted"] != table["abnormal"]]
+        misses, alarms = wrong[wrong["abnormal"] == 1], wrong[wrong["abnormal"] == 0].iloc[::-1]
+        rows = [
+            (f"{what}\n({len(found):,})", _shown(found.head(2 * EXTREMES), test, classes))
+            for what, found in (("misses", misses), ("false alarms", alarms))
+        ]
+        _draw_panels(fold / "figures" / f"{name}_mistakes.png", rows, f"{name}: the worst misses and false alarms")
+
+
+def _shown(chosen: pd.DataFrame, test: OriginalSeries, classes: Sequence[str] = ()) -> list[Shown | None]:
+    """Series of some rows of predictions with their scores, and with their classes where these are given."""
+    from ecgan.evaluate.gallery_plots import Shown
+
+    if chosen.empty:
+        return []
+    x = test.original(torch.tensor(chosen["index"].tolist())).numpy()
+    labels, scores, alarms = (chosen[key].tolist() for key in ("label", "score", "predicted"))
+    names = [f"{classes[c]}, " if classes else "" for c in labels]
+    return [Shown(x[i], f"{names[i]}{scores[i]:.3g}", bool(alarms[i])) for i in range(len(x))]
+
+
+def _draw_panels(
+    path: Path, rows: Sequence[tuple[str, list[Shown | None]]], title: str, groups: tuple[str, ...] = ()
+) -> None:
+    from ecgan.evaluate.gallery_plots import panels
+
+    write_figure(path, panels(rows, 2 * EXTREMES, title, groups))
 
 
 def _draw_confusion(file: Path, classes: Sequence[str], path: Path) -> None:

@@ -28,12 +28,7 @@ def locate(target: str) -> type:
     Raises:
         ConfigError: when the class is not on that list or does not exist.
     """
-    allowed = (*TRUSTED, *trusted_packages())
-    if not isinstance(target, str) or not _within(target, allowed):
-        raise ConfigError(
-            f"The config names {target!r}, which is outside the allowed packages ({', '.join(allowed)}); "
-            "remove it, or install the plug-in that it belongs to."
-        )
+    allowed = _refuse_outside(target)
     module_name, _, name = target.rpartition(".")
     try:
         module = importlib.import_module(module_name)
@@ -45,6 +40,35 @@ def locate(target: str) -> type:
         classes = [key for key, value in vars(module).items() if inspect.isclass(value) and _own(value, allowed)]
         raise ConfigError(f"{module_name} has no class {name!r} that a config may name; {did_you_mean(name, classes)}")
     return found
+
+
+def refuse_foreign(node: Any) -> None:
+    """Refuse a whole config that names anything outside of the allowed packages, without importing what it names.
+
+    Raises:
+        ConfigError: naming the first class that no config may name, or a value that is not resolved.
+    """
+    if isinstance(node, Mapping):
+        if TARGET in node:
+            _refuse_outside(node[TARGET])
+        for value in node.values():
+            refuse_foreign(value)
+    elif isinstance(node, Sequence) and not isinstance(node, str):
+        for value in node:
+            refuse_foreign(value)
+    elif isinstance(node, str) and "${" in node:
+        raise ConfigError(f"The config holds {node!r}, which is not resolved; write the value itself.")
+
+
+def _refuse_outside(target: Any) -> tuple[str, ...]:
+    """Packages that a config may name, if the target is within one of them."""
+    allowed = (*TRUSTED, *trusted_packages())
+    if not isinstance(target, str) or not _within(target, allowed):
+        raise ConfigError(
+            f"The config names {target!r}, which is outside the allowed packages ({', '.join(allowed)}); "
+            "remove it, or install the plug-in that it belongs to."
+        )
+    return allowed
 
 
 def check_node(node: Any, where: str) -> None:

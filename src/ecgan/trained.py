@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
@@ -17,7 +18,10 @@ from ecgan.data.transforms.scaling import Transform
 from ecgan.errors import RunError
 from ecgan.files import read_json, sha256_of
 from ecgan.nodes import TARGET
-from ecgan.types import DataSpec
+from ecgan.types import DataSpec, FloatArray
+
+LearnedAnew = Callable[[dict[str, Any]], dict[str, FloatArray]]
+"""Given the state in ``transform.json``: what the transform learned, as arrays."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +51,13 @@ class Trained:
     entry: dict[str, Any]
 
 
-def load_trained(run_directory: Path, fold: int = 0) -> Trained:
+def load_trained(run_directory: Path, fold: int = 0, learned_anew: LearnedAnew | None = None) -> Trained:
     """Load the best model of a fold and its transform.
 
     Args:
         run_directory: of a finished run.
         fold: its number.
+        learned_anew: has what the transform learned where that is too large for ``transform.json``.
 
     Raises:
         RunError: when the directory is no finished run or has no such fold, when its files are not those of the run,
@@ -72,7 +77,7 @@ def load_trained(run_directory: Path, fold: int = 0) -> Trained:
     cfg = compose(file=run_directory / ".hydra" / "config.yaml")
     return Trained(
         _model(cfg, spec, weights),
-        _transform(cfg, learned),
+        _transform(cfg, learned, learned_anew),
         spec,
         (about["shape"][1], about["shape"][2]),
         about["unit"],
@@ -108,7 +113,7 @@ def _model(cfg: DictConfig, spec: DataSpec, weights: Path) -> torch.nn.Module:
     return model.eval()
 
 
-def _transform(cfg: DictConfig, learned: Path) -> Transform:
+def _transform(cfg: DictConfig, learned: Path, learned_anew: LearnedAnew | None) -> Transform:
     """The transform with what it learned in the run.
 
     Raises:
@@ -121,6 +126,9 @@ def _transform(cfg: DictConfig, learned: Path) -> Transform:
     try:
         transform.load_state(state)
     except RunError as error:
+        if learned_anew is not None:
+            transform.learned = learned_anew(state)
+            return transform
         name = type(transform).__name__
         raise RunError(
             f"What {name} learned is too large for {learned.name}, so that it can only be undone where the training "

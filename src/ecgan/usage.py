@@ -80,6 +80,7 @@ Data sets: {", ".join(options("dataset"))}"""
 def _detect() -> str:
     return f"""\
 ecgan-detect run=DIR [out=DIR] [key=value ...]
+ecgan-detect run=BUNDLE input=FILE out=NAME.csv [detector=NAME] [resample=true] [fs_hz=RATE] [sha256=DIGEST]
 
 Scores a finished run again with its saved config, splits and weights. Unchanged, the predictions equal the run's
 byte for byte. The run itself is never changed.
@@ -87,6 +88,13 @@ byte for byte. The run itself is never changed.
   ecgan-detect run=outputs/local/ecgan/default/2026-01-01_12-00-00-000000
   ecgan-detect run=DIR detector=knn detector.knn.scorer.k=1
   ecgan-detect run=DIR threshold=max_f1
+
+With input= it scores new series instead, by a bundle of ecgan-publish (folder, .zip, https:// or s3://) or by a fold of
+a run directory (fold=0), without the training data: .npy or .npz (N, channels, time), .csv (one row per series), or a
+WFDB record. Memory does not grow with their number.
+
+  ecgan-detect run=bundle.zip input=beats.npz out=scores.csv
+  ecgan-detect run=https://example.org/bundle.zip input=record.hea out=scores.csv resample=true
 
 Detectors: {", ".join(options("detector"))}
 Thresholds: {", ".join(options("threshold"))}"""
@@ -108,9 +116,42 @@ A model trained with model.conditional=true gives labelled series, of all classe
 one class named."""
 
 
+def _publish() -> str:
+    return """\
+ecgan-publish run=DIR to=NAME [fold=0] [onnx=true]
+
+Makes a bundle of a finished run: one folder, or one file if the name ends in .zip, with everything that scores new
+series anywhere, without the training data: weights, settings, scaling, fitted detectors, thresholds, metrics, a model
+card, and the checksum of every file. The same run gives the same bytes.
+
+  ecgan-publish run=DIR to=bundle.zip              one file
+  ecgan-publish run=DIR to=bundle fold=2 onnx=true a folder, of fold 2, with the scoring paths as ONNX too
+
+In Python: detector = ecgan.load("bundle.zip"), then detector.predict(x), .score(x), .p_value(x) for arrays
+(N, channels, time). On the command line: ecgan-detect run=bundle.zip input=FILE out=NAME.csv"""
+
+
+def _report() -> str:
+    return """\
+ecgan-report DIR ... [out=comparison] [metric=auroc] [confidence=0.95] [level=0.05] [dataset=A,B] [model=A] [detector=A]
+
+Reads all run directories below the folders and puts them into one table: table.csv, table.md, table.tex, report.html.
+Runs are averaged when nothing but seed and fold differs. Upper bounds have a table of their own, and runs that were not
+counted are listed with the reason. Where methods ran on three data sets or more, their ranks are compared.
+
+  ecgan-report outputs                             all runs
+  ecgan-report outputs/lab/ecg metric=f1           some, with methods ranked by F1
+  ecgan-report outputs model=beatgan,vae out=gans  two models, written to the folder gans
+
+After ecgan-train experiment=price_of_leakage, the table 'Price of leakage' shows the same model with patients mixed and
+with patients kept apart."""
+
+
 USAGE = {
     "ecgan-train": _train,
     "ecgan-preprocess": _preprocess,
     "ecgan-detect": _detect,
     "ecgan-generate": _generate,
+    "ecgan-report": _report,
+    "ecgan-publish": _publish,
 }

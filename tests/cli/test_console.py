@@ -13,7 +13,7 @@ import yaml
 from commands import SINE, TINY, Command, clean_environment, left_in, only_run
 from ecgan.usage import GROUPS, options
 
-SCRIPTS = ("train", "preprocess", "detect", "generate", "init")
+SCRIPTS = ("train", "preprocess", "detect", "generate", "publish", "report", "init")
 QUICK = (*TINY, "split.only=[0]")
 
 
@@ -40,7 +40,7 @@ def test_help_imports_nothing_heavy() -> None:
     program = """
 import sys
 from ecgan import cli
-for name in ("train", "preprocess", "detect", "generate", "init"):
+for name in ("train", "preprocess", "detect", "generate", "publish", "report", "init"):
     sys.argv = [f"ecgan-{name}", "--help"]
     try:
         getattr(cli, name)()

@@ -122,7 +122,7 @@ def test_every_nox_session_in_the_texts_exists(name: str) -> None:
 
 @pytest.mark.parametrize("words", ecgan_commands(), ids=" ".join)
 def test_every_command_line_composes(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ecgan import generation, init
+    from ecgan import comparison, generation, init
     from ecgan.config import compose
     from ecgan.generate.writing import WRITERS
     from ecgan.publish import bundle, scoring
@@ -137,6 +137,9 @@ def test_every_command_line_composes(words: list[str], tmp_path: Path, monkeypat
         return
     if words[0] == "ecgan-detect" and any(word.startswith("input=") for word in words):
         assert scoring.parse(words[1:]).input.suffix in (".npz", ".npy", ".csv", ".hea", "")
+        return
+    if words[0] == "ecgan-report":
+        assert comparison.parse(words[1:]).folders
         return
     if words[0] == "ecgan-generate":
         assert generation.parse(words[1:]).out.suffix in WRITERS

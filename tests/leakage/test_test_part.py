@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import yaml
 from omegaconf import DictConfig, OmegaConf
 from safetensors.torch import load_file
 
@@ -26,16 +27,21 @@ from ecgan.data.sources.sine import Sine
 from ecgan.data.store import Store
 from ecgan.experiment import run_fold
 from ecgan.types import Fold
+from ecgan.usage import conf_dir, options
 
+CHOOSING_NOTHING = {"fixed", "oracle"}
+"""The rule that is given a threshold, and the one that is there to see the test part."""
+FOR_FEW_SERIES: dict[str, dict[str, float]] = {"quantile": {"q": 0.9}, "extreme_value": {"level": 0.7, "rate": 0.1}}
 RULES: dict[str, dict[str, Any]] = {
-    "quantile": {"_target_": "ecgan.detect.thresholds.Quantile", "q": 0.9},
-    "mean_std": {"_target_": "ecgan.detect.thresholds.MeanStd", "k": 2.0},
-    "max_f1": {"_target_": "ecgan.detect.thresholds.MaxF1"},
-    "youden": {"_target_": "ecgan.detect.thresholds.Youden"},
-    "fixed": {"_target_": "ecgan.detect.thresholds.Fixed", "value": 0.5, "supervision": "normal_only"},
+    name: yaml.safe_load((conf_dir() / "threshold" / f"{name}.yaml").read_text("utf-8")) | FOR_FEW_SERIES.get(name, {})
+    for name in options("threshold")
+    if name not in CHOOSING_NOTHING
 }
+WITH_ALL_RULES = ("knn", "pca")
+"""Scorers that take no time; the others stand under one rule of each supervision."""
 RECONSTRUCTION = ["detector=[reconstruction,lstm_autoencoder,knn,pca]", "detector.reconstruction.scorer.scaled=true"]
-NORMAL_ONLY = ("quantile", "mean_std", "fixed")
+NORMAL_ONLY = ("quantile", "mean_std", "mad", "extreme_value")
+LABELLED = ("max_f1", "youden", "cost")
 SETUPS = {
     "none": "lstm_autoencoder",
     "minmax": "autoencoder",
@@ -51,7 +57,7 @@ GENERATED = "generated series by the validation part"
 
 
 def config(transform: str, model: str, folder: Path) -> DictConfig:
-    """Every scorer under every rule, on a short training."""
+    """Every rule, and every scorer under some, on a short training."""
     cfg = compose(
         [
             "dataset=sine",
@@ -74,6 +80,7 @@ def config(transform: str, model: str, folder: Path) -> DictConfig:
         f"{name}_{rule}": {"scorer": OmegaConf.to_container(node.scorer), "threshold": settings}
         for name, node in cfg.detector.items()
         for rule, settings in RULES.items()
+        if name in WITH_ALL_RULES or rule in ("quantile", "max_f1")
     }
     cfg.detector = OmegaConf.create(detectors)
     return checked(cfg)
@@ -223,8 +230,12 @@ def test_validation_anomalies_move_labelled_thresholds_only(setup: Any, store: S
     again = trained(cfg, altered(store, replace_validation_anomalies), tmp_path / "again")
     found = differing(fitted(original), fitted(again))
     assert {"knn_max_f1 threshold.json", "pca_youden threshold.json"} & found
-    labelled = {name for name in found if name.endswith(("max_f1 threshold.json", "youden threshold.json"))}
+    labelled = {name for name in found if name.endswith(tuple(f"{rule} threshold.json" for rule in LABELLED))}
     assert found - labelled <= {GENERATED}  # where all classes are trained on, as here, all are compared with
+
+
+def test_every_rule_that_chooses_is_here() -> None:
+    assert set(RULES) == set(NORMAL_ONLY) | set(LABELLED) == set(options("threshold")) - CHOOSING_NOTHING
 
 
 def test_every_threshold_declares_what_it_has_seen(setup: Any) -> None:

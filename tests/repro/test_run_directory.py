@@ -34,17 +34,19 @@ def of_fold(detectors: Sequence[str], figures: bool = False) -> set[str]:
     """The files of a fold."""
     names = {"checkpoints/best.ckpt", "checkpoints/last.ckpt", "lightning/metrics.csv", "transform.json"}
     for name in detectors:
-        names |= {f"detection/{name}/{file}" for file in ("threshold.json", "predictions.csv", "metrics.json")}
+        tables = ("threshold.json", "validation.csv", "predictions.csv", "metrics.json")
+        names |= {f"detection/{name}/{file}" for file in tables}
         if name != "reconstruction":  # the model itself is its state
             names.add(f"detection/{name}/scorer.safetensors")
         if figures:
-            names |= {f"figures/{name}_{kind}.png" for kind in ("scores", "recall", "curves")}
+            names |= {f"figures/{name}_{kind}.png" for kind in DRAWN}
     names |= {"generation/quality.csv", "generation/samples.npz"}
     drawn = {"loss", "reconstruction", "generated", *(f"generated_{kind}" for kind in GENERATED)}
     return names | ({f"figures/{name}.png" for name in drawn} if figures else set())
 
 
 GENERATED = ("spread", "latent_walk", "interpolation", "embedding")
+DRAWN = ("scores", "recall", "curves", "gallery", "mistakes")
 
 
 AT_THE_TOP = {"run.json", "splits.json", "ecgan.log", "results.csv", "summary.json", "report.html"}
@@ -64,7 +66,7 @@ def test_figures_are_files_and_part_of_the_report(execute: Execute) -> None:
     figures = list((drawn / "fold_0" / "figures").iterdir())
     assert all(figure.read_bytes().startswith(b"\x89PNG") for figure in figures)
     page = (drawn / "report.html").read_text("utf-8")
-    assert page.count("data:image/png;base64,") == len(figures) == 13
+    assert page.count("data:image/png;base64,") == len(figures) == 17
 
 
 def test_columns_of_the_tables(full: Path) -> None:

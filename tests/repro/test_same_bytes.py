@@ -24,7 +24,15 @@ from ecgan.models.autoencoder import Autoencoder
 from ecgan.types import Batch, DataSpec
 
 Execute = Callable[..., Path]
-SAME = ("predictions.csv", "threshold.json", "metrics.json", "transform.json", "metrics.csv", "scorer.safetensors")
+SAME = (
+    "predictions.csv",
+    "validation.csv",
+    "threshold.json",
+    "metrics.json",
+    "transform.json",
+    "metrics.csv",
+    "scorer.safetensors",
+)
 SAME += ("quality.csv", "samples.npz")
 
 

@@ -32,10 +32,13 @@ SPLITS = {
     "anomalies_test": ("split=holdout", "split.abnormal=test"),
     "from_file": ("split=from_file", "split.path=splits.json"),
 }
-FIXED = ("threshold.value=0.3", "threshold.supervision=normal_only")
+SETTINGS = {
+    "fixed": ("threshold.value=0.3", "threshold.supervision=normal_only"),
+    "extreme_value": ("threshold.level=0.2", "threshold.rate=0.3"),  # so that ten of a few normals are a tail
+}
 BY_PATIENT = {"split=group_kfold", "split=inter_patient"}
 """No patients are known here; ``tests/unit/test_protocol.py`` runs these."""
-BLIND = ("quantile", "mean_std", "fixed")
+BLIND = ("quantile", "mean_std", "mad", "extreme_value", "fixed")
 
 
 class Case(NamedTuple):
@@ -79,7 +82,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     raw = folder / "data" / "tiny" / "raw"
     raw.mkdir(parents=True)
     rng = np.random.default_rng(0)
-    for part, n in (("TRAIN", 60), ("TEST", 80)):
+    for part, n in (("TRAIN", 100), ("TEST", 80)):
         label = np.where(np.arange(n) % 4 == 3, 1, 2)
         x = np.sin(np.linspace(0, 6, 32) + rng.random((n, 1))) + rng.normal(size=(n, 32)) * (label == 1)[:, None]
         np.savetxt(raw / f"Tiny_{part}.tsv", np.column_stack([label, x]), delimiter="\t")
@@ -104,7 +107,7 @@ def test_a_model_fits_validates_and_tests(case: Case, workspace: Path, monkeypat
             f"model={case.model}",
             f"transform={case.transform}",
             f"threshold={case.threshold}",
-            *(FIXED if case.threshold == "fixed" else ()),
+            *SETTINGS.get(case.threshold, ()),
             "trainer=smoke",
             "data.batch_size=16",
             "data.eval_batch_size=32",
@@ -130,7 +133,7 @@ def test_a_model_fits_validates_and_tests(case: Case, workspace: Path, monkeypat
         assert table["score"].nunique() > 1
         assert table["predicted"].tolist() == (table["score"] > threshold.value).astype(int).tolist()
         assert threshold.supervision == build(node.threshold).supervision
-        assert threshold.n_normal + threshold.n_abnormal <= len(fold["val"])
+        assert threshold.n_normal + threshold.n_abnormal <= len(fold["test" if case.threshold == "oracle" else "val"])
         assert (threshold.n_abnormal == 0) == (case.threshold in BLIND)
         assert 0 <= summary[name]["auroc"]["mean"] <= 1
 

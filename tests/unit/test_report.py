@@ -18,6 +18,7 @@ from ecgan.detect.detector import Threshold
 from ecgan.errors import RunError
 from ecgan.evaluate.metrics import detection_metrics
 from ecgan.evaluate.predictions import predictions, read_predictions, write_table
+from ecgan.evaluate.uncertainty import Interval, detection_intervals
 from ecgan.files import write_json
 from ecgan.types import Supervision
 
@@ -60,6 +61,10 @@ def shown(directory: Path) -> str:
     return text.getvalue()
 
 
+def pairs(interval: Interval) -> tuple[tuple[str, float], ...]:
+    return ("_low", interval.low), ("_high", interval.high)
+
+
 def test_results_are_the_metrics_of_the_predictions(run: Path) -> None:
     found = report.collect(run)
     assert tuple(found.columns) == report.COLUMNS
@@ -68,7 +73,10 @@ def test_results_are_the_metrics_of_the_predictions(run: Path) -> None:
     for (number, name), rows in found[found["detector"] != "-"].groupby(["fold", "detector"]):
         table = read_predictions(run / f"fold_{number}" / "detection" / str(name) / "predictions.csv")
         values = dict(zip(rows["metric"], rows["value"], strict=True))
-        assert values == pytest.approx(detection_metrics(table), nan_ok=True)
+        ends = {
+            f"{metric}{end}": bound for metric, two in detection_intervals(table).items() for end, bound in pairs(two)
+        }
+        assert values == pytest.approx(detection_metrics(table) | ends, nan_ok=True)
         assert set(rows["split"]) == {"test"}
 
 
@@ -282,4 +290,4 @@ def test_figures_are_part_of_the_page(run: Path) -> None:
     (folder / "loss.png").write_bytes(b"\x89PNG")
     report.write(run)
     page = (run / "report.html").read_text(encoding="utf-8")
-    assert '<h2>fold 2</h2><img alt="loss" src="data:image/png;base64,iVBORw==">' in page
+    assert page.index("<h2>fold 2</h2>") < page.index('<img alt="Losses while training" src="data:image/png;base64,iVBORw==">')

@@ -15,6 +15,7 @@ from ecgan import report
 from ecgan.detect.detector import Threshold
 from ecgan.errors import RunError
 from ecgan.evaluate.class_predictions import class_predictions, read_class_predictions
+from ecgan.evaluate.class_uncertainty import classification_intervals
 from ecgan.evaluate.classification import classification_metrics
 from ecgan.evaluate.predictions import predictions, write_table
 
@@ -66,7 +67,9 @@ def test_a_classifiers_metrics_are_the_models_own(classified: Path) -> None:
     for number in (0, 2, 10):
         own = found[(found["detector"] == "-") & (found["fold"] == number) & (found["metric"] != "loss")]
         table = read_class_predictions(classified / f"fold_{number}" / "classification" / "predictions.csv")
-        assert dict(zip(own["metric"], own["value"], strict=True)) == classification_metrics(table)
+        bounds = classification_intervals(table).items()
+        ends = {name + end: value for name, (low, high, _) in bounds for end, value in (("_low", low), ("_high", high))}
+        assert dict(zip(own["metric"], own["value"], strict=True)) == classification_metrics(table) | ends
         assert set(own["split"]) == {"test"}
     summary = report.write(classified)
     written = json.loads((classified / "summary.json").read_text(encoding="utf-8"))

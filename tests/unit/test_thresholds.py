@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecgan.detect.detector import Detector, Threshold
+from ecgan.detect.labelled_thresholds import Cost, MaxF1, Oracle, Youden
 from ecgan.detect.scorers import Reconstruction
-from ecgan.detect.thresholds import Fixed, MaxF1, MeanStd, Quantile, Youden
+from ecgan.detect.thresholds import Fixed, MeanStd, Quantile
 from ecgan.errors import ConfigError, DataError, RunError
 from ecgan.types import BoolArray, FloatArray, Supervision, ThresholdRule
 
@@ -24,7 +25,7 @@ exact = settings(deadline=None, derandomize=True, max_examples=100)
 finite = st.floats(-1e300, 1e300)
 tied = st.sampled_from([0.0, 0.5, 1.0, np.nextafter(1.0, 2.0), np.nextafter(1.0, 0.0), 3.0])
 NORMAL_ONLY: tuple[ThresholdRule, ...] = (Quantile(0.9), Quantile(0.98), MeanStd(3.0), Fixed(0.25, "normal_only"))
-LABELLED: tuple[ThresholdRule, ...] = (MaxF1(), Youden())
+LABELLED: tuple[ThresholdRule, ...] = (MaxF1(), Youden(), Cost(), Oracle())
 
 
 @st.composite
@@ -109,11 +110,15 @@ def gain_of(alarm: BoolArray, abnormal: BoolArray) -> Fraction:
     return Fraction(hits, int(abnormal.sum())) - Fraction(false, int((~abnormal).sum()))
 
 
-@pytest.mark.parametrize(("rule", "quality"), [(MaxF1(), f1_of), (Youden(), gain_of)], ids=["max_f1", "youden"])
+@pytest.mark.parametrize(
+    ("rule", "quality"),
+    [(MaxF1(), f1_of), (Oracle(), f1_of), (Youden(), gain_of)],
+    ids=["max_f1", "oracle", "youden"],
+)
 @exact
 @given(labelled())
 def test_labelled_rules_equal_brute_force(
-    rule: MaxF1 | Youden,
+    rule: ThresholdRule,
     quality: Callable[[BoolArray, BoolArray], Fraction],
     data: tuple[FloatArray, BoolArray],
 ) -> None:
@@ -149,9 +154,16 @@ def test_separable_scores_are_cut_half_way(rule: ThresholdRule) -> None:
 @pytest.mark.parametrize("rule", LABELLED)
 @pytest.mark.parametrize("abnormal", [False, True])
 def test_labelled_rules_refuse_a_part_of_one_class(rule: ThresholdRule, abnormal: bool) -> None:
-    assert rule.supervision == "val_labelled"
-    with pytest.raises(DataError, match=r"needs normal and abnormal series.*threshold=quantile"):
+    part = "test" if isinstance(rule, Oracle) else "validation"
+    with pytest.raises(DataError, match=f"needs normal and abnormal series in the {part} part.*threshold=quantile"):
         rule.choose(np.arange(4.0), np.full(4, abnormal))
+
+
+@pytest.mark.parametrize("rule", LABELLED)
+def test_what_a_labelled_rule_has_seen(rule: ThresholdRule) -> None:
+    oracle = isinstance(rule, Oracle)
+    assert rule.supervision == ("oracle" if oracle else "val_labelled")
+    assert Detector("d", Reconstruction(), rule).on_test == oracle
 
 
 @pytest.mark.parametrize("rule", [Quantile(), MeanStd()])

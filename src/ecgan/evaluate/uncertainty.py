@@ -1,4 +1,4 @@
-"""How far the metrics of detection could have come out otherwise with other patients: bootstrap intervals.
+"""How far metrics could have come out otherwise with other patients: bootstrap intervals, here those of detection.
 
 Groups (patients, records) are drawn with replacement, as many as there are, each with all its series: beats of one
 patient resemble each other, and intervals that take them for independent are too narrow. Where groups are unknown the

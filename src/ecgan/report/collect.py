@@ -10,9 +10,12 @@ import pandas as pd
 
 from ecgan.errors import RunError
 from ecgan.evaluate.class_predictions import read_class_predictions
+from ecgan.evaluate.class_uncertainty import classification_intervals
 from ecgan.evaluate.classification import classification_metrics
 from ecgan.evaluate.metrics import detection_metrics
-from ecgan.evaluate.predictions import read_predictions
+from ecgan.evaluate.p_values import calibration_metrics
+from ecgan.evaluate.predictions import read_predictions, read_scores
+from ecgan.evaluate.uncertainty import Interval, detection_intervals
 from ecgan.files import read_json
 
 COLUMNS = ("fold", "detector", "split", "metric", "value")
@@ -22,13 +25,20 @@ MODEL = "-"
 GENERATED = "generated_"
 """What the names of metrics of generated series begin with."""
 FAILED = "failed"
+CLASSES = Path("classification", "predictions.csv")
+LOW, HIGH = "_low", "_high"
+"""What the names of both ends of a metric's interval end with."""
 
 Row = tuple[str, str, float]
 Summary = dict[str, dict[str, dict[str, float]]]
 
 
-def collect(directory: Path) -> pd.DataFrame:
+def collect(directory: Path, intervals: bool = True) -> pd.DataFrame:
     """Recompute all results of a run from the files of its folds.
+
+    Args:
+        directory: of the run.
+        intervals: whether to resample for the intervals of detectors and classifiers too, which takes longest.
 
     Raises:
         RunError: when there are no predictions, or a series is tested twice within a fold.
@@ -37,9 +47,11 @@ def collect(directory: Path) -> pd.DataFrame:
     for fold in fold_directories(directory):
         number = int(fold.name.removeprefix("fold_"))
         rows += [(number, MODEL, *row) for own in OF_THE_MODEL for row in own(fold)]
+        if intervals:
+            rows += [(number, MODEL, "test", *item) for item in _class_intervals(fold)]
         for detector in _detectors(directory, fold):
-            predicted = _once(read_predictions, fold / "detection" / detector / "predictions.csv")
-            rows += [(number, detector, "test", *item) for item in detection_metrics(predicted).items()]
+            own = fold / "detection" / detector
+            rows += [(number, detector, "test", *item) for item in _detection(own, intervals)]
     if not rows:
         raise RunError(f"{directory} holds no results yet; its training was not finished.")
     return pd.DataFrame(rows, columns=list(COLUMNS))
@@ -77,6 +89,29 @@ def run_facts(directory: Path) -> dict[str, Any]:
     return facts
 
 
+def _detection(folder: Path, intervals: bool) -> Iterator[tuple[str, float]]:
+    """Metrics of a detector on the test part, and their intervals."""
+    predicted = _once(read_predictions, folder / "predictions.csv")
+    yield from detection_metrics(predicted).items()
+    validation = folder / "validation.csv"
+    if validation.is_file():
+        yield from calibration_metrics(predicted, _once(read_scores, validation)).items()
+    if intervals:
+        yield from _ends(detection_intervals(predicted))
+
+
+def _ends(intervals: dict[str, Interval]) -> Iterator[tuple[str, float]]:
+    for metric, (low, high, _) in intervals.items():
+        yield from ((metric + LOW, low), (metric + HIGH, high))
+
+
+def _class_intervals(fold: Path) -> Iterator[tuple[str, float]]:
+    """Intervals of a classifier's metrics."""
+    file = fold / CLASSES
+    if file.is_file():
+        yield from _ends(classification_intervals(_once(read_class_predictions, file)))
+
+
 def _losses(fold: Path) -> Iterator[Row]:
     """Losses of the best weights: the last ones that were logged, after fitting."""
     file = fold / "lightning" / "metrics.csv"
@@ -92,7 +127,7 @@ def _losses(fold: Path) -> Iterator[Row]:
 
 def _classification(fold: Path) -> Iterator[Row]:
     """How well a classifier tells the classes of the test part apart."""
-    file = fold / "classification" / "predictions.csv"
+    file = fold / CLASSES
     if file.is_file():
         predicted = _once(read_class_predictions, file)
         yield from (("test", *item) for item in classification_metrics(predicted).items())

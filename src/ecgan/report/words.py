@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ecgan.files import read_json
-from ecgan.report.collect import failures, fold_directories, run_facts
+from ecgan.report.collect import HIGH, LOW, failures, fold_directories, run_facts
 
 SEEN = {
     "normal_only": "val normals",
@@ -36,6 +37,22 @@ def cell(entry: dict[str, float] | None, folds: int, digits: int = 3) -> str:
     return f"{entry['mean']:.{digits}f} ± {entry['std']:.{digits}f}{some}"
 
 
+def with_interval(metrics: Mapping[str, dict[str, float]], metric: str, folds: int, digits: int = 3) -> str:
+    """One metric as it stands in a table, followed by its interval where it is known and of a single fold.
+
+    Args:
+        metrics: mean, std and n of each metric, and of both ends of its interval.
+        metric: its name.
+        folds: number of the folds in which it could have been defined.
+        digits: after the point.
+    """
+    ends = [metrics[metric + end]["mean"] for end in (LOW, HIGH) if metric + end in metrics]
+    if folds > 1 or not ends or any(map(math.isnan, ends)):
+        return cell(metrics.get(metric), folds, digits)
+    low, high = (f"{end:.{digits}f}" for end in ends)
+    return f"{metrics[metric]['mean']:.{digits}f} [{low}, {high}]"
+
+
 def short(metric: str) -> str:
     """Name of a metric as it stands in a table."""
     return SHORT.get(metric, metric)
@@ -50,9 +67,15 @@ def over(directory: Path) -> str:
 
 
 def supervision(directory: Path, detector: str) -> str:
-    """What the detector's threshold has seen."""
+    """What the detector's threshold has seen, as ``threshold.json`` says it."""
     fold = fold_directories(directory)[0]
-    return SEEN[read_json(fold / "detection" / detector / "threshold.json")["supervision"]]
+    return str(read_json(fold / "detection" / detector / "threshold.json")["supervision"])
+
+
+def resampled(directory: Path) -> str:
+    """What was drawn for the intervals."""
+    known = protocol(directory)
+    return f"by {known['grouping']}" if known.get("groups_known") else "by series (patients unknown)"
 
 
 def facts(directory: Path) -> list[str]:

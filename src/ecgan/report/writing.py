@@ -23,5 +23,5 @@ def write(directory: Path, title: str | None = None) -> Summary:
         results.to_csv(temporary, index=False, lineterminator="\n")
     summary = summarize(results)
     write_json(directory / "summary.json", {RESERVED: protocol(directory), **summary})
-    write_text(directory / "report.html", page(directory, summary, title or directory.name))
+    write_text(directory / "report.html", page(directory, results, title or directory.name))
     return summary

@@ -125,6 +125,7 @@ def detection(
     seed: int,
     fitted: dict[str, Path] | None = None,
     console: Console | None = None,
+    workspace: Path | None = None,
 ) -> DetectionCallback:
     """The detectors of the config as one callback.
 
@@ -135,6 +136,7 @@ def detection(
         seed: of the scorers.
         fitted: saved states of scorers, by detector.
         console: where to say what is being fitted.
+        workspace: where slow scorers keep what they have done; by default in ``directory``.
     """
     detectors = [
         Detector(name, build(node.scorer), build(node.threshold)) for name, node in (cfg.detector or {}).items()
@@ -142,7 +144,7 @@ def detection(
     store, val = data.store, data.fold.val
     abnormal = np.asarray(store.label[val] != 0)
     parts = LearningParts(data.training_normals(), data.part(val), data.part(val[~abnormal]), abnormal)
-    return DetectionCallback(detectors, parts, store.label, store.group, directory, seed, fitted or {}, console)
+    return DetectionCallback(detectors, parts, store.label, store.group, directory, seed, fitted, console, workspace)
 
 
 def classification(data: DataModule, model: pl.LightningModule, directory: Path) -> list[pl.Callback]:

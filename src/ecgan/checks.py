@@ -165,9 +165,10 @@ def _check_detectors(detectors: Any) -> None:
 def _check_capabilities(content: dict[str, Any]) -> None:
     model = locate(content["model"][TARGET])
     for name, node in (content["detector"] or {}).items():
-        for capability in _required(node["scorer"]):
+        required = list(_required(node["scorer"]))
+        for capability in required:
             if not has(model, capability):
-                able = ", ".join(models_with(capability)) or "none"
+                able = ", ".join(sorted(set.intersection(*(set(models_with(kind)) for kind in required)))) or "none"
                 raise ConfigError(
                     f"The detector {name!r} needs a model that {capability.__name__.lower()}, which {model.__name__} "
                     f"does not; choose another detector, or one of these models: {able}."

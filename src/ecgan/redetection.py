@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -50,15 +51,18 @@ def redetect(
     store = assembly.open_data(cfg)
     folds = _unchanged(run_directory, facts, store)
     out = out or _next_free(run_directory / "detections")
+    workspace = out.with_name(f".{out.name}.unfinished")  # found again by the same command after an interruption
     with replacing(out) as unfinished:
         for name in facts["folds"]:
             with assembly.quiet():
                 threads = cfg.trainer.threads or facts["folds"][name]["threads"]  # sums depend on their number
-                _redetect_fold(cfg, store, folds[int(name.removeprefix("fold_"))], run_directory, unfinished, threads)
+                fold = folds[int(name.removeprefix("fold_"))]
+                _redetect_fold(cfg, store, fold, run_directory, unfinished, threads, workspace / name)
             console.print(f"{name}: scored")
         write_text(unfinished / ".hydra" / "config.yaml", OmegaConf.to_yaml(cfg))
         provenance.record_detection(unfinished, run_directory, list(cfg.detector))
         report.write(unfinished, out.name)
+    shutil.rmtree(workspace, ignore_errors=True)
     return out
 
 
@@ -92,7 +96,9 @@ def _unchanged(run_directory: Path, facts: dict[str, Any], store: Store) -> list
     return folds
 
 
-def _redetect_fold(cfg: DictConfig, store: Store, fold: Fold, run_directory: Path, out: Path, threads: int) -> None:
+def _redetect_fold(
+    cfg: DictConfig, store: Store, fold: Fold, run_directory: Path, out: Path, threads: int, workspace: Path
+) -> None:
     original = run_directory / f"fold_{fold.number}"
     weights = original / "checkpoints" / "best.ckpt"
     seed = assembly.seed_fold(cfg.seed, fold.number, threads)
@@ -107,7 +113,8 @@ def _redetect_fold(cfg: DictConfig, store: Store, fold: Fold, run_directory: Pat
     same = [name for name, node in cfg.detector.items() if _same_scorer(node, saved.detector.get(name))]
     fitted = {name: original / "detection" / name for name in same}
     directory = out / original.name
-    callbacks: list[pl.Callback] = [assembly.detection(cfg, data, directory / "detection", seed, fitted)]
+    detection = assembly.detection(cfg, data, directory / "detection", seed, fitted, workspace=workspace)
+    callbacks: list[pl.Callback] = [detection]
     callbacks += assembly.classification(data, model, directory / "classification")
     trainer = assembly.trainer(cfg, directory, callbacks, record=False)
     try:

@@ -32,6 +32,8 @@ NEEDED = {
     "split/from_file": {"path": "splits.json"},
 }
 """Settings without which a file is incomplete by design."""
+SERVES = {"classifier": "cnn", **dict.fromkeys(("combined", "discriminator", "feature_matching"), "beatgan")}
+"""Models for the detectors that the default one does not serve."""
 
 
 @pytest.fixture(autouse=True)
@@ -45,8 +47,9 @@ def _fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_every_file_composes(file: Path) -> None:
     group, name = str(file.parent), file.stem
     needed = NEEDED.get(f"{group}/{name}", {})
-    data = ["dataset=sine"] if group == "model" else []  # no pair changes its models
-    cfg = compose([*data, f"{group}={name}", *(f"{group}.{key}={value}" for key, value in needed.items())])
+    given = ["dataset=sine"] if group == "model" else []  # no pair changes its models
+    given += [f"model={SERVES[name]}"] if name in SERVES and group == "detector" else []
+    cfg = compose([*given, f"{group}={name}", *(f"{group}.{key}={value}" for key, value in needed.items())])
     own = content_of(file)
     own |= {"train_on": "normal"} if own.get("train_on") == "auto" else {}  # as the default model needs it
     root = yaml.safe_load((conf_dir() / "train.yaml").read_text(encoding="utf-8")).get(group, {})

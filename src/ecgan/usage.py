@@ -41,6 +41,10 @@ def _groups() -> str:
     return "\n".join(fill(line, WIDTH, subsequent_indent=" " * 14) for line in lines)
 
 
+def _listed(title: str, group: str) -> str:
+    return fill(f"{title}: {', '.join(options(group))}", WIDTH, subsequent_indent="  ")
+
+
 def _train() -> str:
     return f"""\
 ecgan-train [FILE.yml] [key=value ...]
@@ -80,7 +84,7 @@ Data sets: {", ".join(options("dataset"))}"""
 def _detect() -> str:
     return f"""\
 ecgan-detect run=DIR [out=DIR] [key=value ...]
-ecgan-detect run=BUNDLE input=FILE out=NAME.csv [detector=NAME] [resample=true] [fs_hz=RATE] [sha256=DIGEST]
+ecgan-detect run=BUNDLE input=FILE out=NAME.csv [detector=NAME] [fold=0] [resample=true] [fs_hz=RATE] [sha256=DIGEST]
 
 Scores a finished run again with its saved config, splits and weights. Unchanged, the predictions equal the run's
 byte for byte. The run itself is never changed.
@@ -96,8 +100,8 @@ WFDB record. Memory does not grow with their number.
   ecgan-detect run=bundle.zip input=beats.npz out=scores.csv
   ecgan-detect run=https://example.org/bundle.zip input=record.hea out=scores.csv resample=true
 
-Detectors: {", ".join(options("detector"))}
-Thresholds: {", ".join(options("threshold"))}"""
+{_listed("Detectors", "detector")}
+{_listed("Thresholds", "threshold")}"""
 
 
 def _generate() -> str:

@@ -1,11 +1,12 @@
 """How fast the search in latent space is: all series at once against one at a time, and how much memory it takes.
 
-For each model with its default settings on series of the shape of ECG5000 (1 x 140), random weights (which change nothing
-of what is computed), 100 gradient steps from one start per series, no early end. One at a time is the same search on
-batches of one series, measured on a few and scaled to as many; both are measured in turns. The operations of one step
-are counted, and their rate is set against that of multiplying two matrices of 1024 x 1024 on this machine.
+For each model with its default settings on series of the shape of ECG5000 (1 x 140), random weights (they change
+nothing of what is computed), 100 gradient steps from one start per series, no early end, a pool of one. One at a time
+is the same search on batches of one series, measured on a few and scaled to as many; both are measured in turns. The
+operations of one step are counted, and their rate is set against that of multiplying two matrices of 1024 x 1024 on
+this machine.
 
-Memory is the peak of a process of its own that scores so many series as a detector does, in batches of 512.
+Memory is the peak of a process of its own that hands so many series to the scorer in one call.
 
 Usage: ``python benchmarks/anogan.py [--models dcgan beatgan] [--series 2000] [--threads 2]``
 """
@@ -34,7 +35,7 @@ MANY = 20_000
 
 def searcher(steps: int = STEPS) -> AnoGAN:
     """A search without an early end, from one start."""
-    scorer = AnoGAN(steps=steps, restarts=1, tolerance=0.0, patience=10**6)
+    scorer = AnoGAN(steps=steps, restarts=1, pool=1, tolerance=0.0, patience=10**6)
     torch.manual_seed(0)
     scorer.fit(torch.nn.Identity(), InMemory(some(100), torch.zeros(100, dtype=torch.int64)), torch.device("cpu"))
     return scorer
@@ -72,11 +73,9 @@ def peak(name: str, n: int) -> float:
 
 
 def score_and_tell(name: str, n: int) -> None:
-    """Score n series, made up batch by batch, and print the peak memory of this process in MiB."""
+    """Score n series in one call and print the peak memory of this process in MiB."""
     model, scorer = made(name).eval(), searcher(10)
-    with torch.no_grad():
-        for start in range(0, n, BATCH):
-            scorer.score(model, some(min(BATCH, n - start)))
+    seconds(model, scorer, some(n), n)
     print(json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
 
 

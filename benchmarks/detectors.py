@@ -16,8 +16,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from threadpoolctl import threadpool_limits
 
+from ecgan.assembly import data_module, open_data
 from ecgan.config import build, reconfigured
+from ecgan.data.splits.splits_file import read_splits
 from ecgan.trained import load_trained
 from ecgan.usage import options
 from floors import COMMON, MISSING, SETTINGS, folds, metric_of, say, settle, write
@@ -29,6 +32,8 @@ SERVED: dict[str, tuple[str, ...]] = {
         "discriminator",
         "latent_density",
         "combined",
+        "combined_grid",
+        "combined_svm",
         "anogan",
         "lstm_autoencoder",
         "knn",
@@ -52,7 +57,7 @@ def settings(model: str, extra: Sequence[str]) -> list[str]:
 
 
 def milliseconds(directory: Path, detector: str) -> float:
-    """Time per series, of a batch of random ones, with a scorer as the run's first fold has fitted it."""
+    """Time per series, of some of the test part, with a scorer as the run's first fold has fitted it."""
     from safetensors.torch import load_file
 
     from ecgan.detect.callback import STATE
@@ -62,8 +67,11 @@ def milliseconds(directory: Path, detector: str) -> float:
     trained, scorer = load_trained(directory), build(cfg.detector[detector].scorer)
     file = directory / "fold_0" / "detection" / detector / STATE
     scorer.load_state(load_file(file) if file.is_file() else {}, trained.model, torch.device("cpu"))
-    x = torch.randn(SERIES, trained.spec.channels, trained.spec.seq_len, generator=torch.Generator().manual_seed(0))
-    with torch.no_grad():
+    tested, _ = read_splits(directory / "splits.json")
+    store = open_data(cfg)
+    x = data_module(cfg, store, tested[0], 0).part(tested[0].test[:SERIES]).__getitems__(list(range(SERIES))).x
+    with torch.no_grad(), threadpool_limits(1):
+        torch.set_num_threads(1)
         scorer.score(trained.model, x[:8])
         start = time.perf_counter()
         scorer.score(trained.model, x)
@@ -98,7 +106,6 @@ def main() -> None:
     missing = set(options("detector")) - {"none"} - {name for names in SERVED.values() for name in names}
     if missing:
         sys.exit(f"No model runs the detectors {', '.join(sorted(missing))}; add them to SERVED.")
-    torch.set_num_threads(1)
     for model in given.models:
         settle(given.out / f"detectors_{model}", [*settings(model, extra), f"paths.data={given.out / 'data'}"])
     text = table(given.out)

@@ -22,7 +22,7 @@ from rich.console import Console
 from threadpoolctl import threadpool_limits
 
 from ecgan.capabilities import Classifies, FitsLatents, Samples
-from ecgan.checks import check_folder
+from ecgan.checks import check_folder, learns_classes
 from ecgan.classify.callback import ClassificationCallback
 from ecgan.config import build, plain, plan_of
 from ecgan.data.datamodule import DataModule
@@ -35,7 +35,7 @@ from ecgan.errors import ConfigError
 from ecgan.files import digest, replacing
 from ecgan.generate.callback import GenerationCallback, Judgment
 from ecgan.generate.writing import Description
-from ecgan.types import Fold
+from ecgan.types import Fold, Supervision
 
 log = logging.getLogger(__name__)
 
@@ -138,13 +138,22 @@ def detection(
         console: where to say what is being fitted.
         workspace: where slow scorers keep what they have done; by default in ``directory``.
     """
+    seen = supervision_of(cfg)
     detectors = [
-        Detector(name, build(node.scorer), build(node.threshold)) for name, node in (cfg.detector or {}).items()
+        Detector(name, build(node.scorer), build(node.threshold), model=seen)
+        for name, node in (cfg.detector or {}).items()
     ]
     store, val = data.store, data.fold.val
     abnormal = np.asarray(store.label[val] != 0)
     parts = LearningParts(data.training_normals(), data.part(val), data.part(val[~abnormal]), abnormal)
     return DetectionCallback(detectors, parts, store.label, store.group, directory, seed, fitted, console, workspace)
+
+
+def supervision_of(cfg: DictConfig) -> Supervision:
+    """What a model has seen of abnormal series in training."""
+    if cfg.split.train_on == "normal":
+        return "normal_only"
+    return "train_labelled" if learns_classes(plain(cfg.model)) else "train_unlabelled"
 
 
 def classification(data: DataModule, model: pl.LightningModule, directory: Path) -> list[pl.Callback]:

@@ -180,7 +180,9 @@ def _required(node: Any) -> Iterator[type]:
     if not isinstance(node, Mapping):
         return
     if TARGET in node:
-        yield from getattr(locate(node[TARGET]), "requires", ())
+        scorer = locate(node[TARGET])
+        by_settings = getattr(scorer, "requires_for", None)
+        yield from by_settings(node) if by_settings else getattr(scorer, "requires", ())
     for inner in node.values():
         yield from _required(inner)
 

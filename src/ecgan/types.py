@@ -23,9 +23,10 @@ FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.integer[Any]]
 BoolArray = npt.NDArray[np.bool_]
 
-Supervision = Literal["normal_only", "val_labelled", "train_labelled", "oracle"]
-"""What a detector has seen of labels: normal series only, a labelled validation part, a labelled training part, or the
-test part itself (an upper bound, never a result). In the order of how much that is."""
+Supervision = Literal["normal_only", "train_unlabelled", "val_labelled", "train_labelled", "oracle"]
+"""What a detector has seen: normal series only, abnormal ones among the training series without being told, a labelled
+validation part, labelled training series, or the test part itself (an upper bound, never a result). In the order of how
+much that is."""
 
 TRAIN, VAL, TEST, UNUSED = 0, 1, 2, 3
 """Values of ``Recordings.part``: the partition that the source itself prescribes."""

@@ -32,7 +32,8 @@ NEEDED = {
     "split/from_file": {"path": "splits.json"},
 }
 """Settings without which a file is incomplete by design."""
-SERVES = {"classifier": "cnn", **dict.fromkeys(("combined", "discriminator", "feature_matching"), "beatgan")}
+CRITICS = ("combined", "combined_grid", "combined_svm", "discriminator", "feature_matching")
+SERVES = {"classifier": "cnn", **dict.fromkeys(CRITICS, "beatgan")}
 """Models for the detectors that the default one does not serve."""
 
 

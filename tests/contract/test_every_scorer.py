@@ -24,6 +24,8 @@ NEEDS: dict[str, tuple[type, ...]] = {
     "anogan": (Samples,),
     "classifier": (Classifies,),
     "combined": (Reconstructs, Discriminates, Encodes),
+    "combined_grid": (Reconstructs, Discriminates, Encodes),
+    "combined_svm": (Reconstructs, Discriminates, Encodes),
     "discriminator": (Discriminates,),
     "feature_matching": (Reconstructs, Discriminates),
     "inverse_mapping": (Samples,),
@@ -46,8 +48,6 @@ VARIANTS = [
     ("anogan", "criterion=rbf"),
     ("anogan", "criterion=cosine"),
     ("anogan", "feature_weight=0.5"),
-    ("combined", "weights=grid"),
-    ("combined", "weights=svm"),
     ("discriminator", "strategy=target"),
     ("latent_density", "density=knn"),
     ("reconstruction", "error=dtw"),
@@ -119,5 +119,7 @@ def test_a_model_that_cannot_serve_is_refused_when_the_config_is_composed(name: 
     sentence = f"The detector '{name}' needs a model that .*one of these models: .+"
     with pytest.raises(ConfigError, match=sentence) as told:
         compose(["dataset=sine", f"model={other}", f"detector=[{name}]"])
+    with pytest.raises(ConfigError, match="needs a model that discriminates, which Autoencoder"):
+        compose(["detector=[anogan]", "detector.anogan.scorer.feature_weight=0.1"])
     missing = [kind for kind in NEEDS[name] if other not in models_with(kind)]
     assert any(kind.__name__.lower() in str(told.value) for kind in missing)

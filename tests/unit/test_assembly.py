@@ -14,6 +14,10 @@ from rich.console import Console
 from ecgan import assembly
 from ecgan.config import compose
 from ecgan.data.store import Store
+from ecgan.detect.combined import Combined
+from ecgan.detect.detector import Detector
+from ecgan.detect.scorers import KNearest, Reconstruction
+from ecgan.detect.thresholds import Quantile
 from ecgan.generate.callback import GenerationCallback, Judgment
 from ecgan.types import DataSpec, Fold
 from small_models import changed, made, state
@@ -120,3 +124,21 @@ def test_the_test_and_validation_parts_play_no_part_in_fitting(toy_store: Store,
         assembly.fit_latents(model, data, files[-1])
     states = [torch.load(file, weights_only=True)["state_dict"] for file in files]
     assert changed(*states) == set()
+
+
+@pytest.mark.parametrize(
+    ("settings", "seen"),
+    [
+        ([], "normal_only"),
+        (["split.train_on=all"], "train_unlabelled"),
+        (["model=beatgan", "model.conditional=true"], "train_labelled"),
+        (["model=cnn", "detector=[knn]"], "train_labelled"),
+    ],
+)
+def test_what_a_model_has_seen_counts_for_the_detectors_that_use_it(settings: list[str], seen: str) -> None:
+    found = assembly.supervision_of(compose(settings))
+    assert found == seen
+    for scorer, expected in ((Reconstruction(), seen), (KNearest(), "normal_only")):
+        assert Detector("a", scorer, Quantile(), model=found).supervision == expected
+    combined = Combined({"a": Reconstruction(), "b": KNearest()})
+    assert Detector("a", combined, Quantile(), model=found).supervision == seen

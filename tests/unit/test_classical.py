@@ -12,6 +12,7 @@ from sklearn.svm import SVC
 from sklearn.svm import OneClassSVM as Machine
 from torch import Tensor, nn
 
+from ecgan.detect import weighting
 from ecgan.detect.classical import IsolationForest, OneClassSVM
 from ecgan.detect.classifier import Classifier
 from ecgan.detect.combined import Combined
@@ -224,6 +225,34 @@ def test_a_series_far_from_everything_is_not_called_normal_by_the_machine() -> N
 def test_labelled_weights_need_both_classes(weights: str) -> None:
     with pytest.raises(DataError, match=f"combined.weights={weights} needs normal and abnormal"):
         combined(weights, InMemory(VAL.x[:40], VAL.y[:40]), np.zeros(40, bool))
+
+
+def test_parts_are_calibrated_and_their_supervision_counts() -> None:
+    inner = Combined({"knn": KNearest(3), "pca": PCAResidual(4)})
+    outer = Combined({"inner": inner, "knn": KNearest(3)})
+    outer.fit(SILENT, TRAIN, CPU)
+    outer.calibrate(SILENT, VAL, ABNORMAL, CPU)
+    np.testing.assert_allclose(inner.score(SILENT, NEW), z(NEW).sum(1), rtol=1e-6)
+    labelled = Combined({"knn": KNearest(3), "pca": PCAResidual(4)}, "svm")
+    assert Combined({"inner": labelled, "knn": KNearest(3)}).supervision == "val_labelled"
+    assert Combined({"classifier": Classifier(), "knn": KNearest(3)}).supervision == "train_labelled"
+
+
+def test_the_machine_keeps_rare_series_of_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weighting, "MAX_TRAINED", 10)
+    kept = weighting._some_of_both(np.arange(1000) < 3)
+    assert sorted(set(kept)) == sorted(kept.tolist())
+    assert (kept < 3).sum() == 3
+    assert len(kept) == 10
+    assert len(weighting._some_of_both(np.arange(1000) < 500)) == 10
+    assert (weighting._some_of_both(np.arange(1000) < 500) < 500).sum() == 5
+
+
+def test_a_part_that_is_the_same_for_all_normals_does_not_drown_the_others() -> None:
+    made = weighting.Standardized(2)
+    noise = np.random.default_rng(0).normal(size=100)
+    made.fit(np.stack([np.full(100, 0.1) + 1e-17, noise], 1), np.zeros(100, bool))
+    assert abs(float(made(np.array([[0.1 + 1e-9, 0.0]]))[0])) < 1
 
 
 def test_supervision_is_that_of_the_weights() -> None:

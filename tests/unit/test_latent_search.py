@@ -118,6 +118,17 @@ def test_finished_series_leave_the_batch() -> None:
     assert (z[:, 0] - torch.arange(8)).abs().max() < 0.05
 
 
+def test_a_series_that_is_done_stays_as_it_is_among_others_that_are_not() -> None:
+    def error(z: Tensor, series: Tensor) -> Tensor:
+        return (z[:, 0] - series).square()
+
+    how = Search(steps=300, lr=0.1, tolerance=0.05, patience=1000)
+    numbers = torch.arange(32)
+    together = search(error, torch.zeros(1, 32, 1), how)[1]
+    alone = [search(lambda z, _, k=k: error(z, numbers[k : k + 1]), torch.zeros(1, 1, 1), how)[1] for k in range(32)]
+    torch.testing.assert_close(together, torch.cat(alone), rtol=1e-4, atol=1e-6)
+
+
 def test_a_search_without_gain_ends_after_its_patience() -> None:
     asked: list[int] = []
 
@@ -175,6 +186,25 @@ def test_the_width_is_the_median_squared_distance_of_training_normals() -> None:
     assert scorer().width == pytest.approx(distances[(len(distances) - 1) // 2], rel=1e-6)
 
 
+def test_twins_among_the_training_normals_do_not_make_the_width_zero() -> None:
+    x = torch.cat([some(1, 9).expand(22, -1, -1), some(8, 8)])
+    made = AnoGAN("rbf", pool=4)
+    made.fit(Linear(), InMemory(x, torch.zeros(30, dtype=torch.int64)), CPU)
+    assert torch.isfinite(made._criterion(x, x)).all()
+
+
+def test_another_encoder_finds_nothing_of_use_in_the_workspace(tmp_path: Path) -> None:
+    class Other(Encoding):
+        def encode(self, x: Tensor) -> Tensor:
+            return super().encode(x) + 1
+
+    x, made = some(4), scorer(steps=1)
+    expected = made.score(Other(), x)
+    made.workspace = tmp_path
+    made.score(Encoding(), x)
+    assert torch.equal(made.score(Other(), x), expected)
+
+
 def test_scoring_that_was_interrupted_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model, x = Linear(), some(6)
     expected = scorer(steps=20, chunk=2).score(model, x)
@@ -213,11 +243,6 @@ def test_weights_are_left_alone_whatever_happens() -> None:
         interrupted()
     assert inside == [False]
     assert model.axes.requires_grad
-
-
-def test_features_need_a_critic() -> None:
-    with pytest.raises(ConfigError, match=r"feature_weight is 0.1 but Linear has no critic"):
-        scorer(feature_weight=0.1)
 
 
 @pytest.mark.parametrize("wrong", [{"steps": 0}, {"restarts": 0}, {"pool": 1}, {"lr": 0.0}, {"feature_weight": 1.5}])

@@ -290,4 +290,5 @@ def test_figures_are_part_of_the_page(run: Path) -> None:
     (folder / "loss.png").write_bytes(b"\x89PNG")
     report.write(run)
     page = (run / "report.html").read_text(encoding="utf-8")
-    assert page.index("<h2>fold 2</h2>") < page.index('<img alt="Losses while training" src="data:image/png;base64,iVBORw==">')
+    image = '<img alt="Losses while training" src="data:image/png;base64,iVBORw==">'
+    assert page.index("<h2>fold 2</h2>") < page.index(image)

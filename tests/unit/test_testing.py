@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ecgan.testing import models as testing
 from ecgan.models.autoencoder import Autoencoder
 from ecgan.models.base import Model
 from ecgan.models.beatgan import BeatGAN
+from ecgan.testing import models as testing
 from ecgan.types import Batch, DataSpec
 from small_models import adam, conv_critic, conv_net
 

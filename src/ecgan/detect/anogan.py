@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -28,9 +28,9 @@ PAIRS = 512
 class AnoGAN:
     """Error that is left after a search for the latent vector whose decoded series comes closest.
 
-    The search starts from the encoding of a series where the model has an encoder, and otherwise from those of a pool
-    of drawn latent vectors that are closest already; the pool is the same for all series. So a score depends on its
-    series alone, not on the others in the batch.
+    The search starts from those of a pool of drawn latent vectors whose series are closest already, and, where the
+    model has an encoder, from the encoding in place of the last of them. The pool is the same for all series, so a
+    score depends on its series alone, not on the others in the batch.
 
     Args:
         criterion: ``l1``, ``l2``, ``rbf`` (1 - Gaussian kernel, as wide as the median distance of training normals) or
@@ -50,6 +50,12 @@ class AnoGAN:
     """
 
     requires: ClassVar[tuple[type, ...]] = (Samples,)
+
+    @staticmethod
+    def requires_for(settings: Mapping[str, Any]) -> tuple[type, ...]:
+        """What a node with these settings requires of the model."""
+        return (Samples, Discriminates) if settings.get("feature_weight") else (Samples,)
+
     workspace: Path | None = None
     """Where finished chunks are kept, so that a scoring that was interrupted goes on; None for nowhere."""
 
@@ -78,18 +84,11 @@ class AnoGAN:
         self.seed, self.width = 0, 1.0
 
     def fit(self, model: nn.Module, train: Series, device: torch.device) -> None:
-        """Choose the pool, and measure distances between training normals.
-
-        Raises:
-            ConfigError: when features are asked for that the model does not have.
-        """
-        if self.feature_weight and not isinstance(model, Discriminates):
-            raise ConfigError(
-                f"anogan.feature_weight is {self.feature_weight} but {type(model).__name__} has no critic; set it to 0."
-            )
+        """Choose the pool, and measure distances between training normals."""
         self.seed = int(torch.randint(2**31, ()).item())
         distance = torch.pdist(flattened(train, PAIRS).double()).square()
-        self.width = float(distance.median()) if len(distance) and distance.any() else 1.0
+        apart = distance[distance > 0]  # series that are there twice say nothing about how far others are
+        self.width = float(apart.median()) if len(apart) else 1.0
 
     def score(self, model: nn.Module, x: Tensor) -> Tensor:
         """Map (B, C, T) to (B,)."""
@@ -110,21 +109,22 @@ class AnoGAN:
 
     def _kept(self, model: Samples, x: Tensor, pool: Tensor, drawn: Tensor) -> Tensor:
         """The errors of a chunk, from the workspace where they are there already."""
+        start, features = self._start(model, x, pool, drawn), self._features(model, x)
         if self.workspace is None:
-            return self._search(model, x, pool, drawn)
-        # what is drawn stands for the weights, and the series for themselves
-        content = (part.cpu().numpy().tobytes() for part in (drawn, x))
+            return self._search(model, x, start, features)
+        # what is drawn, encoded and felt stands for the weights, and the series for themselves
+        learned = (drawn, start, x) if features is None else (drawn, start, x, features)
+        content = (part.cpu().numpy().tobytes() for part in learned)
         settings = repr((self.criterion, self.how, self.restarts, self.feature_weight, self.width))
         file = self.workspace / f"{hashlib.sha256(b''.join([settings.encode(), *content])).hexdigest()[:32]}.npy"
         if not file.is_file():
-            errors = self._search(model, x, pool, drawn)
+            errors = self._search(model, x, start, features)
             with replacing(file) as temporary, temporary.open("wb") as out:
                 np.save(out, errors.cpu().numpy(), allow_pickle=False)
         return torch.from_numpy(np.load(file, allow_pickle=False)).to(x.device)
 
-    def _search(self, model: Samples, x: Tensor, pool: Tensor, drawn: Tensor) -> Tensor:
-        start = self._start(model, x, pool, drawn)
-        _, errors = search(self._error(model, x), start, self.how)
+    def _search(self, model: Samples, x: Tensor, start: Tensor, features: Tensor | None) -> Tensor:
+        _, errors = search(self._error(model, x, features), start, self.how)
         return errors
 
     def _start(self, model: Samples, x: Tensor, pool: Tensor, drawn: Tensor) -> Tensor:
@@ -136,10 +136,16 @@ class AnoGAN:
                 start[-1] = model.encode(x)
         return start
 
-    def _error(self, model: Samples, x: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
-        share = self.feature_weight
+    def _features(self, model: Samples, x: Tensor) -> Tensor | None:
+        """The critic's features of the series, if they count."""
+        if not self.feature_weight:
+            return None
+        assert isinstance(model, Discriminates)  # noqa: S101 - checked when the config was composed
         with torch.no_grad():
-            features = model.features(x) if share and isinstance(model, Discriminates) else None
+            return model.features(x)
+
+    def _error(self, model: Samples, x: Tensor, features: Tensor | None) -> Callable[[Tensor, Tensor], Tensor]:
+        share = self.feature_weight
 
         def error(z: Tensor, series: Tensor) -> Tensor:
             made = model.decode(z)
@@ -171,9 +177,11 @@ def weights_left_alone(model: nn.Module) -> Iterator[None]:
     """
     before = [parameter.requires_grad for parameter in model.parameters()]
     recurrent = any(isinstance(module, nn.RNNBase) for module in model.modules())
+    cudnn = torch.backends.cudnn
+    kept = {"benchmark": cudnn.benchmark, "deterministic": cudnn.deterministic, "allow_tf32": cudnn.allow_tf32}
     model.requires_grad_(False)
     try:
-        with torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled and not recurrent):
+        with cudnn.flags(enabled=cudnn.enabled and not recurrent, **kept):
             yield
     finally:
         for parameter, required in zip(model.parameters(), before, strict=True):

@@ -58,8 +58,8 @@ class DetectionCallback(Callback):
         seed: of the scorers' random numbers; each scorer has its own stream, so their order does not matter.
         fitted: folders of an earlier run whose fitted scorers are taken over, by detector.
         console: where to say what is being fitted; fitting may take longer than the training.
-        workspace: where slow scorers keep what they have done, until the scores are written; by default a folder of
-            ``directory``. An interrupted scoring that is begun again with the same folder goes on from there.
+        workspace: where slow scorers keep what they have done; an interrupted scoring that is begun again with the same
+            folder goes on from there. By default a folder of ``directory`` that is removed once the scores are written.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class DetectionCallback(Callback):
         console: Console | None = None,
         workspace: Path | None = None,
     ) -> None:
-        self.workspace = workspace or directory / UNFINISHED
+        self.workspace, self.passing = workspace or directory / UNFINISHED, workspace is None
         for detector in detectors:
             if hasattr(detector.scorer, "workspace"):
                 detector.scorer.workspace = self.workspace
@@ -148,7 +148,8 @@ class DetectionCallback(Callback):
             table = predictions(index, self._group(index), label, score, detector.threshold.value)
             write_table(folder / PREDICTIONS, table)
             write_json(folder / "metrics.json", detection_metrics(table))
-        shutil.rmtree(self.workspace, ignore_errors=True)
+        if self.passing:  # another one is wanted until all that its owner does is done
+            shutil.rmtree(self.workspace, ignore_errors=True)
 
     def _fit(self, detector: Detector, model: LightningModule) -> None:
         earlier = self.fitted.get(detector.name)

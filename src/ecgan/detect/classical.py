@@ -24,14 +24,14 @@ class IsolationForest:
 
     Args:
         trees: number of trees.
-        max_train: training normals used at most, drawn at random.
+        max_train: training normals used at most, drawn at random; they are stored. A tree is grown from 256 of them.
 
     Source: Liu, Ting and Zhou (2008), Isolation Forest, doi:10.1109/ICDM.2008.17.
     """
 
     requires: ClassVar[tuple[type, ...]] = ()
 
-    def __init__(self, trees: int = 200, max_train: int = 10_000) -> None:
+    def __init__(self, trees: int = 200, max_train: int = 2_000) -> None:
         if trees < 1:
             raise ConfigError(f"isolation_forest.trees is {trees} but a forest needs one tree or more.")
         self.trees, self.max_train = trees, max_train

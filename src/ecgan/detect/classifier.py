@@ -24,5 +24,5 @@ class Classifier(Stateless):
     def score(self, model: nn.Module, x: Tensor) -> Tensor:
         """Map (B, C, T) to (B,): log odds of not normal, which rank as the probability does but never round to 1."""
         assert isinstance(model, Classifies)  # noqa: S101 - checked when the config was composed
-        logits = model.classify(x).double()
+        logits = model.classify(x).cpu().double()
         return logits[:, 1:].logsumexp(1) - logits[:, 0]

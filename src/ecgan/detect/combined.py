@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ecgan.detect.detector import most
 from ecgan.detect.weighting import Grid, Machine, Standardized
 from ecgan.errors import ConfigError
-from ecgan.types import BoolArray, FloatArray, Scorer, Series, Supervision
+from ecgan.types import Batch, BoolArray, Calibrates, FloatArray, IntArray, Scorer, Series, Supervision
 
 CHUNK = 512
 WEIGHTINGS = {"standardized": Standardized, "grid": Grid, "svm": Machine}
@@ -47,8 +49,20 @@ class Combined:
 
     @property
     def supervision(self) -> Supervision:
-        """What the weights have seen."""
-        return self.weighting.supervision
+        """What the weights or the parts have seen, whichever have seen more."""
+        parts: list[Supervision] = [getattr(part, "supervision", "normal_only") for part in self.parts.values()]
+        return most(self.weighting.supervision, *parts)
+
+    @property
+    def workspace(self) -> Path | None:
+        """Where slow parts keep what they have done."""
+        return next((part.workspace for part in self.parts.values() if hasattr(part, "workspace")), None)
+
+    @workspace.setter
+    def workspace(self, folder: Path | None) -> None:
+        for part in self.parts.values():
+            if hasattr(part, "workspace"):
+                part.workspace = folder
 
     def fit(self, model: nn.Module, train: Series, device: torch.device) -> None:
         """Fit the parts."""
@@ -56,7 +70,11 @@ class Combined:
             part.fit(model, train, device)
 
     def calibrate(self, model: nn.Module, val: Series, abnormal: BoolArray, device: torch.device) -> None:
-        """Choose the weights."""
+        """Calibrate the parts that ask for it, then choose the weights."""
+        for part in self.parts.values():
+            if isinstance(part, Calibrates):
+                seen = np.flatnonzero(~abnormal if part.supervision == "normal_only" else np.ones_like(abnormal))
+                part.calibrate(model, Some(val, seen), abnormal[seen], device)
         positions = torch.split(torch.arange(len(val)), CHUNK)
         with torch.no_grad():
             scores = [self._scores(model, val.__getitems__(piece.tolist()).x.to(device)) for piece in positions]
@@ -84,6 +102,20 @@ class Combined:
         scores = [part.score(model, x).detach().cpu().double() for part in self.parts.values()]
         stacked: FloatArray = torch.stack(scores, 1).numpy()
         return stacked
+
+
+class Some:
+    """Some series of a part."""
+
+    def __init__(self, series: Series, positions: IntArray) -> None:
+        self.series, self.positions = series, positions
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def __getitems__(self, positions: list[int]) -> Batch:
+        """The series at these positions."""
+        return self.series.__getitems__(self.positions[positions].tolist())
 
 
 def _below(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -33,7 +33,7 @@ class Critic(Stateless):
     def score(self, model: nn.Module, x: Tensor) -> Tensor:
         """Map (B, C, T) to (B,)."""
         assert isinstance(model, Discriminates)  # noqa: S101 - checked when the config was composed
-        logit = model.discriminate(x).double()  # 1 - p is 0 in single precision for a critic that is sure
+        logit = model.discriminate(x).cpu().double()  # 1 - p is 0 in single precision for a critic that is sure
         return F.softplus(-logit) if self.strategy == "log" else torch.sigmoid(-logit)
 
 

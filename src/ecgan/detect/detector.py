@@ -48,13 +48,14 @@ class Detector:
     scorer: Scorer
     rule: ThresholdRule
     threshold: Threshold | None = None
+    model: Supervision = "normal_only"
+    """What the fitted model has seen, which counts for scorers that use it."""
 
     @property
     def supervision(self) -> Supervision:
-        """What has been seen of labels by the scorer or the rule, whichever has seen more."""
-        order = get_args(Supervision)
-        own: Supervision = getattr(self.scorer, "supervision", "normal_only")
-        return max(own, self.rule.supervision, key=order.index)
+        """What has been seen by the model, the scorer or the rule, whichever has seen most."""
+        model: Supervision = self.model if uses_model(self.scorer) else "normal_only"
+        return most(model, getattr(self.scorer, "supervision", "normal_only"), self.rule.supervision)
 
     @property
     def on_test(self) -> bool:
@@ -79,3 +80,13 @@ class Detector:
             value, type(self.rule).__name__, self.supervision, len(scores) - n_abnormal, n_abnormal
         )
         return self.threshold
+
+
+def most(*seen: Supervision) -> Supervision:
+    """The supervision that has seen most."""
+    return max(seen, key=get_args(Supervision).index)
+
+
+def uses_model(scorer: Scorer) -> bool:
+    """Tell whether a scorer, or one inside it, asks the fitted model."""
+    return bool(scorer.requires) or any(uses_model(part) for part in getattr(scorer, "parts", {}).values())

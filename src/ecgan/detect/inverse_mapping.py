@@ -106,7 +106,6 @@ class InverseMapping:
         z = model.draw(len(x), generator)
         with torch.no_grad():
             made = model.decode(z)
-        # one pass for both, so that the encoder does not see that generated and real series come apart
         of_made, of_real = encoder(torch.cat([made, x])).split(len(x))
         of_series = reconstruction_error(x, model.decode(of_real), self.error).mean()
         loss: Tensor = of_series + self.latent_weight * (of_made - z).square().mean()

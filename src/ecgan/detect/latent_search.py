@@ -60,7 +60,8 @@ def search(error: Callable[[Tensor, Tensor], Tensor], start: Tensor, how: Search
             errors = error(leaf, series)
             (gradient,) = torch.autograd.grad(errors.sum(), leaf)
         z, errors = leaf.detach(), errors.detach().nan_to_num(nan=torch.inf, posinf=torch.inf)
-        _keep_best(best_z, best, z, errors, series)
+        # what is done stays as it was, however long it waits for the others to leave
+        _keep_best(best_z, best, z, torch.where(alive, errors, torch.inf), series)
         improved = errors < 0.99 * mark
         mark, since = torch.where(improved, errors, mark), torch.where(improved, 0, since + 1)
         alive &= (since < how.patience) & (best[series] > how.tolerance)

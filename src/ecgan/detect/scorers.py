@@ -24,9 +24,9 @@ class Reconstruction:
     """Mean error of the model's own reconstruction.
 
     Args:
-        error: ``l1`` for mean absolute, ``l2`` for mean squared differences, ``dtw`` for the root mean squared one
-            after the best alignment in time (Sakoe and Chiba 1978, doi:10.1109/TASSP.1978.1163055), which forgives
-            waves that come a little early or late.
+        error: ``l1`` for mean absolute, ``l2`` for mean squared differences, ``dtw`` for the smallest root of the sum
+            of squared ones along an alignment in time, divided by that of C T (Sakoe and Chiba 1978,
+            doi:10.1109/TASSP.1978.1163055), which forgives waves that come a little early or late.
         scaled: count the error of each sample in units of its mean error over the training normals, so that steep
             waves, which no model hits exactly, do not drown small errors where normal series are all alike.
         band: share of the length by which ``dtw`` may shift samples.
@@ -57,7 +57,7 @@ class Reconstruction:
         assert isinstance(model, Reconstructs)  # noqa: S101 - checked when the config was composed
         if self.error == "dtw":
             original, x_hat = (part.detach().cpu().float().numpy() for part in (x, model.reconstruct(x)))
-            distance = torch.from_numpy(dtw(original, x_hat, round(self.band * x.shape[2])))
+            distance = torch.from_numpy(dtw(original, x_hat, math.ceil(self.band * x.shape[2])))
             return distance / math.sqrt(x[0].numel())
         return reconstruction_error(x, model.reconstruct(x), self.error, self.usual)
 

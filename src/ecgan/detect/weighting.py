@@ -8,9 +8,11 @@ from typing import ClassVar
 import numpy as np
 
 from ecgan.errors import ConfigError, DataError
-from ecgan.types import BoolArray, FloatArray, Supervision
+from ecgan.types import BoolArray, FloatArray, IntArray, Supervision
 
 GRID_STEPS = 21
+CONSTANT = 1e-6
+"""Share of its mean below which the spread of a part is rounding: it is the same for all normals."""
 MAX_TRAINED = 5_000
 """Validation series that a machine is trained on at most: its time grows with their square."""
 
@@ -35,7 +37,7 @@ class Standardized:
         if len(normal) < 2:  # noqa: PLR2004 - a standard deviation needs two
             raise DataError("combined needs two validation normals or more; enlarge split.val_size.")
         self.center, scale = normal.mean(0), normal.std(0, ddof=1)
-        self.scale = np.where(scale > 0, scale, 1.0)
+        self.scale = np.where(scale > CONSTANT * np.abs(self.center), scale, 1.0)
 
     def __call__(self, parts: FloatArray) -> FloatArray:
         """Map (N, P) to (N,)."""
@@ -110,7 +112,7 @@ class Machine(Standardized):
         super().fit(parts, abnormal)
         if abnormal.all() or not abnormal.any():
             raise DataError("combined.weights=svm needs normal and abnormal validation series; use standardized.")
-        chosen = np.random.default_rng(0).permutation(len(parts))[:MAX_TRAINED]
+        chosen = _some_of_both(abnormal)
         compressed = np.arcsinh(self.standardized(parts))
         self.bounds = np.stack([compressed.min(0), compressed.max(0)])
         gamma = 1.0 / (compressed.shape[1] * float(compressed.var()) or 1.0)
@@ -138,6 +140,16 @@ class Machine(Standardized):
         self.bounds, self.vectors, self.dual, self.numbers = (
             state[key] for key in ("bounds", "vectors", "dual", "numbers")
         )
+
+
+def _some_of_both(abnormal: BoolArray) -> IntArray:
+    """Positions to train on, drawn at random: all, or of too many as many of the rarer class as half of them."""
+    shuffled = np.random.default_rng(0).permutation(len(abnormal))
+    if len(shuffled) <= MAX_TRAINED:
+        return shuffled
+    few, many = sorted((shuffled[abnormal[shuffled]], shuffled[~abnormal[shuffled]]), key=len)
+    few = few[: MAX_TRAINED // 2]
+    return np.concatenate([few, many[: MAX_TRAINED - len(few)]])
 
 
 def best_f1(scores: FloatArray, abnormal: BoolArray) -> float:

@@ -8,6 +8,7 @@ from typing import Any
 
 SUPERVISION = {
     "normal_only": "normal series only",
+    "train_unlabelled": "a training part with unlabelled abnormal series",
     "val_labelled": "a labelled validation part",
     "train_labelled": "a labelled training part",
     "oracle": "the test part itself: its results are an upper bound and no result",

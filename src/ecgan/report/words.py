@@ -13,6 +13,7 @@ from ecgan.report.collect import HIGH, LOW, failures, fold_directories, run_fact
 SEEN = {
     "normal_only": "val normals",
     "val_labelled": "labelled val",
+    "train_unlabelled": "unlabelled train",
     "train_labelled": "labelled train",
     "oracle": "TEST (bound)",
 }

@@ -99,6 +99,13 @@ class PublishedDetector:
     name: str
     sha256: str | None = None
 
+    def __repr__(self) -> str:
+        parts, threshold = self.parts, self.threshold
+        return (
+            f"PublishedDetector({self.name!r} of {', '.join(self.names)}: series of {parts.channels} x {parts.seq_len}, "
+            f"abnormal above {threshold.value:.6g}, has seen {threshold.supervision})"
+        )
+
     @property
     def names(self) -> tuple[str, ...]:
         """All detectors that were published together."""

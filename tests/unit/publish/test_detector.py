@@ -100,3 +100,11 @@ def test_threads_of_the_caller_and_gradients_stay_as_they_were() -> None:
         assert torch.is_grad_enabled()
     finally:
         torch.set_num_threads(before)
+
+
+def test_a_detector_shows_itself_in_one_line() -> None:
+    shown = repr(by_hand())
+    assert shown.startswith("PublishedDetector(")
+    assert "2 x 8" in shown
+    assert "0.5" in shown
+    assert len(shown) < 200

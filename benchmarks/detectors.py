@@ -32,6 +32,7 @@ SERVED: dict[str, tuple[str, ...]] = {
         "discriminator",
         "latent_density",
         "combined",
+        "combined_autoencoder",
         "combined_grid",
         "combined_svm",
         "anogan",

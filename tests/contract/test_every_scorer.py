@@ -24,6 +24,7 @@ NEEDS: dict[str, tuple[type, ...]] = {
     "anogan": (Samples,),
     "classifier": (Classifies,),
     "combined": (Reconstructs, Discriminates, Encodes),
+    "combined_autoencoder": (Reconstructs, Encodes),
     "combined_grid": (Reconstructs, Discriminates, Encodes),
     "combined_svm": (Reconstructs, Discriminates, Encodes),
     "discriminator": (Discriminates,),

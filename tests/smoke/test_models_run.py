@@ -10,10 +10,11 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from ecgan.assembly import supervision_of
 from ecgan.capabilities import Classifies, Reconstructs, Samples
 from ecgan.checks import models_with
 from ecgan.config import build, compose
-from ecgan.detect.detector import Threshold
+from ecgan.detect.detector import Detector, Threshold
 from ecgan.evaluate.class_predictions import probabilities, read_class_predictions
 from ecgan.evaluate.predictions import read_predictions
 from ecgan.experiment import run
@@ -132,7 +133,8 @@ def test_a_model_fits_validates_and_tests(case: Case, workspace: Path, monkeypat
         assert np.isfinite(table["score"]).all()
         assert table["score"].nunique() > 1
         assert table["predicted"].tolist() == (table["score"] > threshold.value).astype(int).tolist()
-        assert threshold.supervision == build(node.threshold).supervision
+        scorer, rule = build(node.scorer), build(node.threshold)
+        assert threshold.supervision == Detector(name, scorer, rule, model=supervision_of(cfg)).supervision
         assert threshold.n_normal + threshold.n_abnormal <= len(fold["test" if case.threshold == "oracle" else "val"])
         assert (threshold.n_abnormal == 0) == (case.threshold in BLIND)
         assert 0 <= summary[name]["auroc"]["mean"] <= 1

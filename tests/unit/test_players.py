@@ -12,7 +12,7 @@ from ecgan.errors import ConfigError
 from ecgan.networks.autoencoders import HIGHEST, LOWEST, ConvAutoencoderNet, VariationalNet
 from ecgan.networks.conv import Doubled, Norm, normalization
 from ecgan.networks.players import ConvCritic, ConvGenerator
-from ecgan.networks.recurrent import LSTMAutoencoderNet, RecurrentCritic, RecurrentGenerator
+from ecgan.networks.recurrent import LSTMAutoencoderNet, RecurrentCritic, RecurrentGenerator, fold
 from ecgan.types import DataSpec
 
 LENGTHS = (16, 17, 64, 187, 1250)
@@ -94,15 +94,24 @@ def test_a_critics_gradient_can_be_differentiated(name: str) -> None:
 def test_a_recurrent_critic_may_read_from_both_ends(bidirectional: bool) -> None:
     torch.manual_seed(0)
     critic = CRITICS["recurrent"](bidirectional=bidirectional)
-    assert critic.features(draw(2, 2, 41)).shape == (2, 16 if bidirectional else 8)  # type: ignore[operator]
+    x = draw(1, 2, 41)
+    early, late = x.clone(), x.clone()
+    early[..., 0] += 1
+    late[..., -1] += 1
+    hidden = [critic.recurrent(critic.embed(fold(series, 5)))[0][0] for series in (x, early, late)]  # type: ignore[operator]
+    assert not torch.equal(hidden[0][-1], hidden[1][-1])
+    assert torch.equal(hidden[0][0], hidden[2][0]) != bidirectional
 
 
 @torch.no_grad()
 def test_features_of_a_recurrent_critic_are_the_mean_over_its_steps() -> None:
     torch.manual_seed(0)
     critic, x = RecurrentCritic(DataSpec(40, 1, 2), 8, patch=5), draw(2, 1, 40)
-    hidden, _ = critic.recurrent(x.reshape(2, 8, 5))
-    torch.testing.assert_close(critic.features(x), sum(hidden[:, step] for step in range(8)) / 8)
+    hidden, _ = critic.recurrent(critic.embed(x.reshape(2, 8, 5)))
+    judged = [critic.judge(hidden[:, step]) for step in range(8)]
+    torch.testing.assert_close(critic.features(x), sum(judged) / 8)
+    logits = sum(critic.output(step) for step in judged) / 8
+    torch.testing.assert_close(critic(x), logits.squeeze(1))
 
 
 @torch.no_grad()

@@ -102,8 +102,8 @@ class PublishedDetector:
     def __repr__(self) -> str:
         parts, threshold = self.parts, self.threshold
         return (
-            f"PublishedDetector({self.name!r} of {', '.join(self.names)}: series of {parts.channels} x {parts.seq_len}, "
-            f"abnormal above {threshold.value:.6g}, has seen {threshold.supervision})"
+            f"PublishedDetector({self.name!r} of {', '.join(self.names)}: series of {parts.channels} x {parts.seq_len}"
+            f", abnormal above {threshold.value:.6g}, has seen {threshold.supervision})"
         )
 
     @property

@@ -69,7 +69,7 @@ class AnoGAN:
         tolerance: float = 1e-4,
         patience: int = 20,
         feature_weight: float = 0.0,
-        chunk: int = 512,
+        chunk: int = 128,
     ) -> None:
         for name, value in {"steps": steps, "restarts": restarts, "chunk": chunk, "patience": patience}.items():
             if value < 1:

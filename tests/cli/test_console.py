@@ -181,3 +181,17 @@ def test_cfg_shows_the_config_and_runs_nothing(command: Command) -> None:
     out = command("train", *SINE, "--cfg", "job", "seed=7").worked()
     assert yaml.safe_load(out)["seed"] == 7
     assert left_in(command.folder) == []
+
+
+def test_waiting_threads_sleep_unless_the_user_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spinning ones crawl where another program wants the cores; torch must not have been loaded before."""
+    code = (
+        "import sys, os, ecgan.cli as cli; "
+        "cli._guarded('x', lambda _: print(os.environ['OMP_WAIT_POLICY'], 'torch' in sys.modules))"
+    )
+    for given, expected in ((None, "passive False"), ("active", "active False")):
+        monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+        if given:
+            monkeypatch.setenv("OMP_WAIT_POLICY", given)
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == expected

@@ -10,7 +10,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ecgan.errors import ConfigError, EcganError, IncompleteError, did_you_mean
+from ecgan.errors import ConfigError, IncompleteError, did_you_mean
+from ecgan.telling import sentence
 from ecgan.usage import USAGE, conf_dir, wants_help
 
 if TYPE_CHECKING:
@@ -76,35 +77,9 @@ def _guarded(name: str, command: Callable[[list[str]], None]) -> None:
     except Exception as error:
         if asked_for_traceback:
             raise
-        sentence, code = _sentence(error)
-        print(f"{name}: {sentence}", file=sys.stderr)
+        told, code = sentence(error)
+        print(f"{name}: {told}", file=sys.stderr)
         sys.exit(code)
-
-
-def _sentence(error: Exception) -> tuple[str, int]:
-    """What to tell the user, on one line, and the exit code."""
-    sentence, code = _told(error)
-    return " ".join(line.strip() for line in sentence.splitlines()), code
-
-
-def _told(error: Exception) -> tuple[str, int]:
-    if isinstance(error, EcganError):
-        return str(error), error.exit_code
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
-
-    from ecgan.explain import explain, refuses_a_group
-    from ecgan.files import explain_os_error
-    from ecgan.schema import TrainConfig
-
-    if isinstance(error, (HydraException, OmegaConfBaseException)) or refuses_a_group(error):
-        return explain(error, TrainConfig.__dataclass_fields__), ConfigError.exit_code
-    if isinstance(error, OSError):
-        return explain_os_error(error, Path(error.filename or Path.cwd())), EcganError.exit_code
-    return (
-        f"unexpected {type(error).__name__}: {error} (HYDRA_FULL_ERROR=1 shows where; please report it)",
-        EcganError.exit_code,
-    )
 
 
 def _train(arguments: list[str]) -> None:
@@ -142,7 +117,7 @@ def _tell_of_sweep(error: Exception) -> None:
     cfg = HydraConfig.get()
     if cfg.mode is not None and cfg.mode.name == "MULTIRUN":
         which = ", ".join(cfg.overrides.task)
-        print(f"ecgan-train: job {cfg.job.num} ({which}): {_sentence(error)[0]}", file=sys.stderr)
+        print(f"ecgan-train: job {cfg.job.num} ({which}): {sentence(error)[0]}", file=sys.stderr)
 
 
 def _flags_first(arguments: list[str]) -> list[str]:

@@ -10,6 +10,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from ecgan.arguments import settings
 from ecgan.assembly import seed_fold
 from ecgan.capabilities import Samples
 from ecgan.checks import models_with
@@ -54,14 +55,7 @@ def parse(arguments: Sequence[str]) -> Request:
     Raises:
         ConfigError: when a setting is unknown, missing, or not of its type.
     """
-    given: dict[str, str] = {}
-    for argument in arguments:
-        key, mark, value = argument.partition("=")
-        if not mark or key not in SETTINGS:
-            raise ConfigError(f"There is no setting {key!r}; {did_you_mean(key, SETTINGS)}")
-        if key in given:
-            raise ConfigError(f"{key} is given twice; give it once.")
-        given[key] = value
+    given = settings(arguments, SETTINGS)
     if not given.get("run"):
         raise ConfigError("Which run? Give run=<directory>, as printed at the end of ecgan-train.")
     if not given.get("out"):

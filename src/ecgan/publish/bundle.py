@@ -14,7 +14,7 @@ import torch
 from rich.console import Console
 from safetensors.torch import save
 
-from ecgan import assembly, provenance
+from ecgan import arguments, assembly, provenance
 from ecgan.config import plain, reconfigured
 from ecgan.data.splits.splits_file import read_splits
 from ecgan.detect.callback import PREDICTIONS, STATE, THRESHOLD
@@ -23,7 +23,6 @@ from ecgan.evaluate.metrics import detection_metrics
 from ecgan.evaluate.predictions import read_predictions
 from ecgan.files import replacing, write_json, write_text
 from ecgan.nodes import TARGET
-from ecgan.publish import arguments
 from ecgan.publish.about import about_bundle, without_places
 from ecgan.publish.card import model_card
 from ecgan.publish.detector import Judge, Parts

@@ -32,18 +32,7 @@ DETECTORS, NORMALS, SCORES = "detectors", "normals.safetensors", "scores"
 
 
 def load(place: str | Path, detector: str | None = None, fold: int = 0, sha256: str | None = None) -> PublishedDetector:
-    """Load a detector that was published with ecgan-publish, or that a run directory holds.
-
-    Args:
-        place: folder or zip file of a bundle, its ``https://`` or ``s3://`` address, or a run directory.
-        detector: which of several, by name; the first of the run's config by default.
-        fold: of a run directory; a bundle holds one.
-        sha256: digest of the bundle as ecgan-publish printed it; another bundle is refused.
-
-    Raises:
-        EcganError: when there is no bundle, anything of it is not as it was published, or it names a class that may
-            not be called.
-    """
+    """Load a detector; `ecgan.load` is this function and says more."""
     with local(str(place)) as path:
         loaded = _of_bundle(path, sha256) if is_bundle(path) else _of_run(path, place, fold, sha256)
     return loaded if detector is None else loaded.using(detector)

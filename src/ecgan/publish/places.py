@@ -74,6 +74,8 @@ def _encrypted_only() -> Any:
         """An address that does not begin with https."""
 
     class Loopback(HTTPAdapter):
+        """Sends to this machine only."""
+
         def send(self, request: Any, *arguments: Any, **settings: Any) -> Any:
             if not _is_loopback(urlsplit(request.url).hostname or ""):
                 raise UnencryptedError

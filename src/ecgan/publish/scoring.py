@@ -11,10 +11,10 @@ import pandas as pd
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from ecgan import arguments
 from ecgan.errors import ConfigError, DataError, RunError
 from ecgan.files import replacing
 from ecgan.preprocess.resample import RATE_TOLERANCE, Interpolate, Polyphase
-from ecgan.publish import arguments
 from ecgan.publish.detector import Parts, Verdict, check_shape, unfit
 from ecgan.publish.inputs import Incoming, open_series
 from ecgan.publish.loading import load

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 INTERRUPTED = 130
+SPINS = "1000"
+"""Rounds that a thread waits awake for the others. Threads that never sleep crawl where another program wants the cores
+(a step of two LSTM layers took 3.2 s instead of 0.08 s), threads that sleep at once cost a third of a quiet machine."""
 FLAGS = {"-m": 0, "--multirun": 0, "-c": 1, "--cfg": 1, "--resolve": 0, "-p": 1, "--package": 1, "-i": 1, "--info": 1}
 FLAGS |= {"--hydra-help": 0, "--version": 0}
 """Hydra's flags that are of use here, and how many values each takes."""
@@ -62,9 +65,8 @@ def init() -> None:
 
 def _guarded(name: str, command: Callable[[list[str]], None]) -> None:
     """Run a command; errors that a user can cause become one sentence and an exit code."""
-    # threads that spin while they wait for each other crawl where another program wants the cores too: a step of two
-    # LSTM layers took 3.2 s instead of 0.08 s; torch reads this when it is loaded, which it is not yet
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    if "OMP_WAIT_POLICY" not in os.environ:  # read when torch is loaded, which it is not yet
+        os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
     arguments = sys.argv[1:]
     if name in USAGE and wants_help(arguments):
         print(USAGE[name]())

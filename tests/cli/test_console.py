@@ -183,15 +183,20 @@ def test_cfg_shows_the_config_and_runs_nothing(command: Command) -> None:
     assert left_in(command.folder) == []
 
 
-def test_waiting_threads_sleep_unless_the_user_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waiting_threads_soon_sleep_unless_the_user_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     """Spinning ones crawl where another program wants the cores; torch must not have been loaded before."""
     code = (
         "import sys, os, ecgan.cli as cli; "
-        "cli._guarded('x', lambda _: print(os.environ['OMP_WAIT_POLICY'], 'torch' in sys.modules))"
+        "cli._guarded('x', lambda _: print(os.environ.get('GOMP_SPINCOUNT'), 'torch' in sys.modules))"
     )
-    for given, expected in ((None, "passive False"), ("active", "active False")):
-        monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
-        if given:
-            monkeypatch.setenv("OMP_WAIT_POLICY", given)
+    for given, expected in (
+        ({}, "1000 False"),
+        ({"GOMP_SPINCOUNT": "7"}, "7 False"),
+        ({"OMP_WAIT_POLICY": "active"}, "None False"),
+    ):
+        for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in given.items():
+            monkeypatch.setenv(name, value)
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         assert done.stdout.strip() == expected

@@ -40,7 +40,7 @@ AT_LEAST: dict[str, int] = {
     "generation.every": 1,
     "generation.bootstrap": 0,
 }
-ABOVE_ZERO = ("split.test_size", "split.val_size", "trainer.limit_train_batches")
+ABOVE_ZERO = ("split.test_size", "split.val_size", "trainer.limit_train_batches", "tracker.wait_s")
 ROLES: dict[str, tuple[str, str]] = {
     "dataset": ("read", "a source of data"),
     "transform": ("fit", "a transform"),
@@ -48,10 +48,13 @@ ROLES: dict[str, tuple[str, str]] = {
     "threshold": ("choose", "a threshold rule"),
     "scorer": ("score", "a scorer"),
     "step": ("__call__", "a preprocessing step"),
+    "tracker": ("metrics", "a tracker"),
 }
 """The method by which a class shows that it can stand in a section, and what to call it."""
 RESERVED = "protocol"
 """What ``summary.json`` holds beside the detectors."""
+UPLOADS = "checkpoints"
+"""What stands in ``tracking.json`` beside the trackers."""
 FOLDER = re.compile(r"[\w.-]*[\w-][\w.-]*")
 
 
@@ -62,8 +65,7 @@ def check_content(content: dict[str, Any]) -> None:
         ConfigError: naming the wrong key or value and what would be right.
     """
     _check_values(content)
-    for key, name in content["tracker"].items():
-        check_folder(f"tracker.{key}", name)
+    _check_tracker(content["tracker"])
     for section in ("dataset", "transform", "model", "threshold"):
         _check_class(content[section], section, section)
     _check_steps(content["preprocess"]["steps"])
@@ -160,6 +162,19 @@ def _check_detectors(detectors: Any) -> None:
             raise ConfigError(f"{where} must hold a scorer and a threshold and nothing else; compare conf/detector.")
         for part in ("scorer", "threshold"):
             _check_class(node[part], f"{where}.{part}", part)
+
+
+def _check_tracker(tracker: Mapping[str, Any]) -> None:
+    for key in ("entity", "project", "experiment"):
+        check_folder(f"tracker.{key}", tracker[key])
+    backends = tracker["backends"]
+    if not isinstance(backends, Mapping):
+        raise ConfigError("tracker.backends must hold named trackers; choose some with tracker=[local,…].")
+    for name, node in backends.items():
+        check_folder(f"tracker.backends.{name}", str(name))
+        if name == UPLOADS:
+            raise ConfigError(f"A tracker cannot be called {name!r}, which tracker.checkpoints is; rename it.")
+        _check_class(node, f"tracker.backends.{name}", "tracker")
 
 
 def _check_capabilities(content: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ecgan.errors import ConfigError, IncompleteError, did_you_mean
+from ecgan.errors import ConfigError, IncompleteError, RunError, did_you_mean
 from ecgan.telling import sentence
 from ecgan.usage import USAGE, conf_dir, wants_help
 
@@ -263,6 +263,9 @@ def _generate(arguments: list[str]) -> None:
 
 
 def _report(arguments: list[str]) -> None:
+    if "--sync" in arguments:
+        _sync(arguments)
+        return
     from rich.console import Console
 
     from ecgan.comparison import compare, parse, screen
@@ -271,6 +274,15 @@ def _report(arguments: list[str]) -> None:
     found = compare(request)
     console.print(screen.shown(found))
     console.print(f"Report: {request.out}", soft_wrap=True, highlight=False, markup=False)
+
+
+def _sync(arguments: list[str]) -> None:
+    from ecgan.track.sync import sync
+
+    done = sync(arguments)
+    print(f"{done.sent:,} folds and summaries sent." if done.sent else "Nothing was sent.")
+    if done.failed:
+        raise RunError(f"{'; '.join(done.failed)}; give the same command again later.")
 
 
 def _file_first(arguments: list[str]) -> tuple[Path | None, list[str]]:

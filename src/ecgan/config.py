@@ -61,6 +61,20 @@ def compose(overrides: Sequence[str] = (), file: Path | None = None) -> DictConf
     return checked(_composed(overrides, file))
 
 
+def of_run(file: Path) -> DictConfig:
+    """The config of a run that has ended, without its trackers: what reads a run tells nobody, and needs no client.
+
+    Args:
+        file: the run's ``.hydra/config.yaml``.
+
+    Raises:
+        ConfigError: when it does not fit the classes that it names.
+    """
+    cfg = _composed([], file)
+    OmegaConf.update(cfg, "tracker.backends", {}, merge=False)
+    return checked(cfg)
+
+
 def _composed(overrides: Sequence[str], file: Path | None = None) -> DictConfig:
     """Compose without looking at what came out."""
     import hydra
@@ -91,7 +105,7 @@ def reconfigured(file: Path, cwd: Path, overrides: Sequence[str]) -> DictConfig:
     Raises:
         ConfigError: when a setting does not exist or does not fit.
     """
-    cfg = compose(file=file)
+    cfg = of_run(file)
     OmegaConf.set_struct(cfg, True)
     chosen = {override.partition("=")[0] for override in overrides}
     for key in sorted(chosen):
@@ -160,7 +174,8 @@ def checked(cfg: DictConfig) -> DictConfig:
     for detector in complete.detector.values():
         build(detector.scorer)
         build(detector.threshold)
-    for node in (complete.dataset, complete.transform, complete.threshold, *complete.preprocess.steps.values()):
+    trackers, steps = complete.tracker.backends.values(), complete.preprocess.steps.values()
+    for node in (complete.dataset, complete.transform, complete.threshold, *steps, *trackers):
         build(node)
     return complete
 
@@ -178,7 +193,7 @@ def _refuse_repeated(overrides: Sequence[str]) -> None:
         group, _, value = override.partition("=")
         names = [name.strip() for name in value.strip("[]").split(",")] if value.startswith("[") else []
         twice = [name for name in names if names.count(name) > 1]
-        if group in ("preprocess", "detector") and twice:
+        if group in ("preprocess", "detector", "tracker") and twice:
             raise ConfigError(
                 f"{override} names {twice[0]!r} twice; give the second one a name of its own in a config file."
             )

@@ -29,6 +29,7 @@ from ecgan.figures import draw_fold, draw_gallery, draw_reconstructions
 from ecgan.files import sha256_of, write_json, write_text
 from ecgan.models.base import Model
 from ecgan.nodes import TARGET
+from ecgan.track.live import tracking
 from ecgan.track.progress import FoldProgress
 from ecgan.types import Fold
 
@@ -56,7 +57,7 @@ def run(
         EcganError: when something is wrong that the user can mend; ``run.json`` then says ``failed``.
     """
     provenance.claim(directory)
-    with _recorded(directory):
+    with tracking(cfg, directory, console) as trackers, _recorded(directory):
         for name, node in {"config": cfg, **(composed or {})}.items():
             write_text(directory / ".hydra" / f"{name}.yaml", OmegaConf.to_yaml(node))
         store = assembly.open_data(cfg)
@@ -87,8 +88,8 @@ def run(
         for fold in chosen:
             title = f"fold {fold.number} of {len(folds)}" if len(folds) > 1 else "training"
             try:
-                with assembly.quiet():
-                    run_fold(cfg, store, fold, directory, console, title)
+                with assembly.quiet(), trackers.fold(fold.number) as watchers:
+                    run_fold(cfg, store, fold, directory, console, title, watchers)
             except DivergedError as error:  # the other folds do not depend on it
                 _record_failure(directory, f"fold_{fold.number}", error)
                 failed[f"fold {fold.number}"] = str(error)
@@ -119,6 +120,7 @@ def run_fold(
     run_directory: Path,
     console: Console = SILENT,
     title: str = "training",
+    watchers: Sequence[pl.Callback] = (),
 ) -> None:
     """Train one fold, choose thresholds on its validation part, score its test part.
 
@@ -133,7 +135,7 @@ def run_fold(
     write_json(directory / "transform.json", {"transform": cfg.transform._target_, **data.transform.state()})
     model = build(cfg.model, spec=data.spec)
     best = ModelCheckpoint(directory / "checkpoints", "best", model.monitor, enable_version_counter=False)
-    callbacks = [best, *_callbacks(cfg, data, model, directory, seed, console)]
+    callbacks = [best, *_callbacks(cfg, data, model, directory, seed, console), *watchers]
     if cfg.trainer.compile:
         model.compile_networks()
     if cfg.trainer.progress_bar:
@@ -218,24 +220,17 @@ def _about(store: Store, folds: Sequence[Fold]) -> dict[str, Any]:
 @contextmanager
 def _recorded(directory: Path) -> Iterator[None]:
     """Log to ``ecgan.log`` and write into ``run.json`` how the block ended."""
-    handler = logging.FileHandler(directory / "ecgan.log", encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logger = logging.getLogger("ecgan")
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    try:
-        yield
-        provenance.finish(directory, "finished")
-    except IncompleteError as error:
-        provenance.finish(directory, "incomplete", error)
-        raise
-    except (KeyboardInterrupt, SystemExit) as error:
-        provenance.finish(directory, "interrupted", error)
-        raise
-    except BaseException as error:
-        logger.log(logging.ERROR, "%s", error, exc_info=not isinstance(error, EcganError))
-        provenance.finish(directory, "failed", error)
-        raise
-    finally:
-        logger.removeHandler(handler)
-        handler.close()
+    with provenance.logged(directory):
+        try:
+            yield
+            provenance.finish(directory, "finished")
+        except IncompleteError as error:
+            provenance.finish(directory, "incomplete", error)
+            raise
+        except (KeyboardInterrupt, SystemExit) as error:
+            provenance.finish(directory, "interrupted", error)
+            raise
+        except BaseException as error:
+            log.log(logging.ERROR, "%s", error, exc_info=not isinstance(error, EcganError))
+            provenance.finish(directory, "failed", error)
+            raise

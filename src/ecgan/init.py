@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 SECTIONS = (
+    "tracker",
     "paths",
     "data",
     "dataset",
@@ -72,8 +73,6 @@ def render(cfg: DictConfig, dataset: str, model: str) -> str:
         f"  - override model: {model}",
         "  - _self_",
         "",
-        "# Runs land in <paths.outputs>/<entity>/<project>/<experiment>/",
-        OmegaConf.to_yaml(OmegaConf.masked_copy(cfg, ["tracker"])),
         "# " + _comments(conf_dir() / "train.yaml").get("seed", ""),
         f"seed: {cfg.seed}",
         "",
@@ -81,7 +80,7 @@ def render(cfg: DictConfig, dataset: str, model: str) -> str:
     root = _comments(conf_dir() / "train.yaml")
     for section in SECTIONS:
         text = OmegaConf.to_yaml(OmegaConf.masked_copy(cfg, [section]))
-        comments = {key: text for key, text in root.items() if key.startswith(f"{section}.")}
+        comments = {key: text for key, text in root.items() if key.partition(".")[0] == section}
         comments |= _section_comments(section, {"dataset": dataset, "model": model})
         lines += [f"# {comments['']}"] if comments.get("") else []
         lines += [_commented(text, comments), ""]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -63,6 +66,21 @@ def finish(directory: Path, status: Status, error: BaseException | None = None) 
     if error is not None:
         facts["error"] = f"{type(error).__name__}: {error}"
     record(directory, **facts)
+
+
+@contextmanager
+def logged(directory: Path) -> Iterator[None]:
+    """Log to ``ecgan.log`` of a run for the length of the block."""
+    handler = logging.FileHandler(directory / "ecgan.log", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logger = logging.getLogger("ecgan")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        handler.close()
 
 
 def read_finished(directory: Path) -> dict[str, Any]:

@@ -76,11 +76,15 @@ class GenerationConfig:
 
 @dataclass
 class TrackerConfig:
-    """Where a run belongs."""
+    """Where a run belongs, and who hears of it besides its directory."""
 
     entity: str = "local"
     project: str = "ecgan"
     experiment: str = "default"
+    artifact: bool = False
+    checkpoints: str | None = None
+    wait_s: float = 60.0
+    backends: Any = field(default_factory=dict)
 
 
 @dataclass

@@ -12,7 +12,7 @@ import torch
 from omegaconf import DictConfig
 
 from ecgan import provenance
-from ecgan.config import build, compose
+from ecgan.config import build, of_run
 from ecgan.data.datamodule import BINARY
 from ecgan.data.transforms.scaling import Transform
 from ecgan.errors import RunError
@@ -74,7 +74,7 @@ def load_trained(run_directory: Path, fold: int = 0, learned_anew: LearnedAnew |
     for file, sha256 in {weights: entry.get("weights"), learned: entry.get("transform")}.items():
         if not file.is_file() or sha256_of(file) != sha256:
             raise RunError(f"{file} is missing or damaged (its checksum is not the one in run.json); train again.")
-    cfg = compose(file=run_directory / ".hydra" / "config.yaml")
+    cfg = of_run(run_directory / ".hydra" / "config.yaml")
     return Trained(
         _model(cfg, spec, weights),
         _transform(cfg, learned, learned_anew),

@@ -15,6 +15,7 @@ GROUPS = (
     "transform",
     "preprocess",
     "trainer",
+    "tracker",
     "experiment",
 )
 
@@ -56,6 +57,7 @@ to the same bytes. Without arguments it trains on 5,000 heartbeats that come wit
   ecgan-train trainer.max_epochs=5 split.only=[0]  or a setting
   ecgan-train 'detector=[reconstruction,knn]'      several detectors on one fit
   ecgan-train -m model=autoencoder,beatgan         one run for each
+  ecgan-train 'tracker=[wandb,mlflow]'             told to Weights & Biases and MLflow too
   ecgan-train my_config.yml                        a file written by ecgan-init
 
 Groups, key=value:
@@ -146,6 +148,7 @@ counted are listed with the reason. Where methods ran on three data sets or more
   ecgan-report outputs                             all runs
   ecgan-report outputs/lab/ecg metric=f1           some, with methods ranked by F1
   ecgan-report outputs model=beatgan,vae out=gans  two models, written to the folder gans
+  ecgan-report --sync outputs                      send what trackers could not be told during the runs
 
 After ecgan-train experiment=price_of_leakage, the table 'Price of leakage' shows the same model with patients mixed and
 with patients kept apart."""

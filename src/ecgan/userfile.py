@@ -14,7 +14,7 @@ from yaml import YAMLError
 from ecgan.errors import ConfigError
 from ecgan.usage import GROUPS
 
-SECTIONS = tuple(group for group in (*GROUPS, "tracker") if group != "experiment")
+SECTIONS = tuple(group for group in GROUPS if group != "experiment")
 ENTRY = re.compile(rf"(override |optional )*/?({'|'.join((*SECTIONS, 'experiment'))})")
 NAME = re.compile(r"[\w-]+")
 
@@ -44,7 +44,10 @@ def load(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
             f"{path} sets by itself what experiment=… would set; give one of the two, or remove sections from the file."
         )
     for group in chosen:
-        content.pop(group, None)
+        if group == "tracker" and isinstance(content.get(group), DictConfig):
+            content[group].pop("backends", None)  # where the run belongs is no matter of who hears of it
+        else:
+            content.pop(group, None)
     if "defaults" in content:
         _check_defaults(content["defaults"], path)
         return content

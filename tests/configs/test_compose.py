@@ -23,7 +23,7 @@ from ecgan.config import (
 )
 from ecgan.errors import ConfigError
 from ecgan.nodes import TARGET
-from ecgan.schema import PreprocessConfig, TrainConfig, TrainerConfig
+from ecgan.schema import PreprocessConfig, TrackerConfig, TrainConfig, TrainerConfig
 from ecgan.usage import GROUPS, conf_dir, options
 
 PAIRS = [file.stem for file in FILES if file.parent.name == "pair"]
@@ -92,7 +92,7 @@ def target_of(group: str, name: str) -> str:
 
 
 def test_files_lie_in_groups_that_help_lists() -> None:
-    assert {str(file.parent) for file in FILES} <= {*GROUPS, "tracker", "pair", "loss"}
+    assert {str(file.parent) for file in FILES} <= {*GROUPS, "pair", "loss"}
 
 
 def test_default_has_trivial_baselines_beside_the_model() -> None:
@@ -124,6 +124,25 @@ def test_one_step_needs_no_brackets_and_none_is_no_step() -> None:
     assert list(compose(["preprocess=lttb"]).preprocess.steps) == ["lttb"]
     assert list(compose(["preprocess=[none,clean]"]).preprocess.steps) == ["clean"]
     assert list(compose(["preprocess=none"]).preprocess.steps) == []
+
+
+def test_files_of_trackers_hold_one_tracker_of_their_own_name_so_that_several_compose() -> None:
+    for name in options("tracker"):
+        content = yaml.safe_load((conf_dir() / "tracker" / f"{name}.yaml").read_text(encoding="utf-8"))
+        assert list(content) == ["backends"], "where a run belongs stands in train.yaml, or the last file would win"
+        assert list(content["backends"]) == ([] if name == "local" else [name])
+    root = yaml.safe_load((conf_dir() / "train.yaml").read_text(encoding="utf-8"))["tracker"]
+    assert {*root, "backends"} == {field.name for field in fields(TrackerConfig)}
+    assert TrackerConfig(**root) == TrackerConfig(), "a file without a defaults list gets the schema's values"
+
+
+def test_any_trackers_leave_the_place_of_a_run_alone() -> None:
+    place = ["tracker.entity=me", "tracker.project=beats", "tracker.experiment=first"]
+    cfg = compose(["tracker=[local,wandb,mlflow,tensorboard]", *place, "tracker.backends.wandb.mode=offline"])
+    assert list(cfg.tracker.backends) == ["wandb", "mlflow", "tensorboard"]
+    assert cfg.tracker.backends.wandb.mode == "offline"
+    assert [cfg.tracker[key] for key in ("entity", "project", "experiment")] == ["me", "beats", "first"]
+    assert compose(["tracker=local"]) == compose()
 
 
 def test_precedence_of_group_experiment_and_command_line() -> None:

@@ -19,9 +19,10 @@ import ecgan.detect
 import ecgan.losses
 import ecgan.models
 import ecgan.preprocess
+import ecgan.track
 from config_files import FILES, content_of
 from ecgan.nodes import PARTIAL, RUNTIME, TARGET, constructor, locate
-from ecgan.schema import SplitConfig, TrackerConfig, TrainerConfig
+from ecgan.schema import SplitConfig, TrainerConfig
 from ecgan.usage import conf_dir, options
 
 BASES = {"base", "adversarial", "generative", "reconstruction", "classification"}
@@ -35,7 +36,8 @@ def test_every_setting_of_a_class_stands_in_its_file(file: Path) -> None:
     if file.parent.name == "detector":
         nodes = [node["scorer"] for node in content.values()]
     else:
-        nodes = [node for node in (content, *content.get("steps", {}).values()) if TARGET in node]
+        inner = (*content.get("steps", {}).values(), *content.get("backends", {}).values())
+        nodes = [node for node in (content, *inner) if TARGET in node]
         networks = [node for node in content.values() if isinstance(node, dict) and is_network(node)]
         nodes += networks
     for node in nodes:
@@ -49,7 +51,7 @@ def is_network(node: dict[str, Any]) -> bool:
 
 @pytest.mark.parametrize(
     ("group", "schema"),
-    [("split", SplitConfig), ("trainer", TrainerConfig), ("tracker", TrackerConfig)],
+    [("split", SplitConfig), ("trainer", TrainerConfig)],
 )
 def test_every_field_of_the_framework_stands_in_each_file_of_its_group(group: str, schema: type) -> None:
     names = {field.name for field in fields(schema)}
@@ -95,7 +97,7 @@ def targets(group: str) -> set[str]:
         content = yaml.safe_load((conf_dir() / group / f"{name}.yaml").read_text(encoding="utf-8"))
         scorers = [node["scorer"] for node in content.values()] if group == "detector" else []
         parts = [part for scorer in scorers for part in scorer.get("parts", {}).values()]
-        inner = (*content.get("steps", {}).values(), *scorers, *parts)
+        inner = (*content.get("steps", {}).values(), *content.get("backends", {}).values(), *scorers, *parts)
         found |= {node[TARGET] for node in (content, *inner) if TARGET in node}
     return found
 
@@ -110,6 +112,7 @@ def targets(group: str) -> set[str]:
         ("transform", ecgan.data.transforms, has("fit", "state")),
         ("preprocess", ecgan.preprocess, has("__call__")),
         ("loss", ecgan.losses, has("critic", "generator", "bound")),
+        ("tracker", ecgan.track, lambda cls: has("metrics", "outcome")(cls) and cls.__name__ != "CheckpointCopies"),
     ],
 )
 def test_every_class_has_a_file_and_every_file_a_class(

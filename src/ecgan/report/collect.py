@@ -46,15 +46,26 @@ def collect(directory: Path, intervals: bool = True) -> pd.DataFrame:
     rows: list[tuple[int, str, str, str, float]] = []
     for fold in fold_directories(directory):
         number = int(fold.name.removeprefix("fold_"))
-        rows += [(number, MODEL, *row) for own in OF_THE_MODEL for row in own(fold)]
-        if intervals:
-            rows += [(number, MODEL, "test", *item) for item in _class_intervals(fold)]
-        for detector in _detectors(directory, fold):
-            own = fold / "detection" / detector
-            rows += [(number, detector, "test", *item) for item in _detection(own, intervals)]
+        rows += [(number, *row) for row in of_fold(directory, fold, intervals)]
     if not rows:
         raise RunError(f"{directory} holds no results yet; its training was not finished.")
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def of_fold(directory: Path, fold: Path, intervals: bool = True) -> Iterator[tuple[str, str, str, float]]:
+    """Recompute the results of one fold: detector, part, metric, value.
+
+    Args:
+        directory: of the run.
+        fold: of the fold.
+        intervals: whether to resample for intervals too.
+    """
+    for own in OF_THE_MODEL:
+        yield from ((MODEL, *row) for row in own(fold))
+    if intervals:
+        yield from ((MODEL, "test", *item) for item in _class_intervals(fold))
+    for detector in _detectors(directory, fold):
+        yield from ((detector, "test", *item) for item in _detection(fold / "detection" / detector, intervals))
 
 
 def summarize(results: pd.DataFrame) -> Summary:

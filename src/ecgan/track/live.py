@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from omegaconf import DictConfig
@@ -25,6 +26,8 @@ from ecgan.track.sender import Sender
 
 log = logging.getLogger(__name__)
 
+WIDTH = 240
+"""How much is told of an error; some clients put whole answers of servers into theirs."""
 NEWS_S = 2.0
 """How often trackers hear of a training at most: reading its metrics takes the time of the training itself."""
 
@@ -92,13 +95,14 @@ class Tracking:
     def note(self, name: str, error: BaseException) -> None:
         """Tell once, on the screen and in the log, that a tracker has failed."""
         if name not in self.failed:
-            self.failed[name] = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            why = " ".join(str(error).split())
+            self.failed[name] = shorten(f"{type(error).__name__}: {why}", WIDTH, placeholder=" …").rstrip(".")
             told = (
-                f"Warning: {name} was not told everything ({self.failed[name].rstrip('.')}). The run goes on, and its "
-                f"directory is complete; send the rest later with: ecgan-report --sync {self.run}"
+                f"{name} was not told everything ({self.failed[name]}). The run goes on, and its directory is "
+                f"complete; send the rest later with: ecgan-report --sync {self.run}"
             )
             log.warning("%s", told)
-            self.console.print(told, soft_wrap=True, highlight=False, markup=False)
+            self.console.print(f"Warning: {told}", soft_wrap=True, highlight=False, markup=False)
 
 
 class News(Callback):

@@ -41,7 +41,8 @@ class MlflowTracker:
         """Begin an MLflow run, or go on with the one that has this record's tag."""
         for name, value in {"TIMEOUT": self.timeout_s, "MAX_RETRIES": 1, "BACKOFF_FACTOR": 1}.items():
             os.environ.setdefault(f"MLFLOW_HTTP_REQUEST_{name}", str(value))  # minutes otherwise
-        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        for name in ("DISABLE_TELEMETRY", "SUPPRESS_PRINTING_URL_TO_STDOUT"):
+            os.environ.setdefault(f"MLFLOW_{name}", "true")
         from mlflow import MlflowClient
 
         self._client = client = MlflowClient(tracking_uri=self.url)

@@ -21,7 +21,7 @@ from ecgan.report.collect import MODEL, of_fold
 Status = Literal["finished", "failed", "interrupted"]
 SUMMARY = "summary"
 """Name of what a tracker holds of the run as a whole."""
-OWN_FOLDERS = ("tensorboard", "wandb")
+OWN = ("tensorboard", "wandb", "tracking.json")
 """What trackers write beside the files of a run, which is no part of it."""
 DASH = "model"
 """What the model's own results are called, ``-`` in results.csv: W&B cannot sort by names that begin with a dash."""
@@ -133,7 +133,7 @@ class Record:
         for file in sorted(path for path in self.directory.rglob("*") if path.is_file()):
             name = file.relative_to(self.directory)
             of_a_fold = self.fold is None and name.parts[0].startswith("fold_")
-            if not of_a_fold and name.parts[0] not in OWN_FOLDERS and not name.name.endswith(".part"):
+            if not of_a_fold and name.parts[0] not in OWN and not name.name.endswith(".part"):
                 found[name.as_posix()] = file
         return found
 

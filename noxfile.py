@@ -79,11 +79,21 @@ def build(session: nox.Session) -> None:
 
 
 @nox.session
+def results(session: nox.Session) -> None:
+    """Run the published results again, or those named, and write docs/results.md."""
+    install(session, "-e", ".")
+    session.run("python", "benchmarks/results.py", *session.posargs)
+    session.run("python", "benchmarks/results_page.py")
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Run every benchmark, or those named; each prints one table."""
     install(session, "-e", ".")
     ucr = [(model, dataset) for dataset in ("ecg5000", "wafer") for model in ("resnet1d", "inception_time")]
     arguments = {"classification": ucr, "choose_classifier": ucr}
-    for name in session.posargs or sorted(file.stem for file in Path("benchmarks").glob("*.py")):
+    for name in session.posargs or sorted(
+        file.stem for file in Path("benchmarks").glob("*.py") if file.stem[:7] != "results"
+    ):
         for given in arguments.get(name, [()]):
             session.run("python", f"benchmarks/{name}.py", *given)

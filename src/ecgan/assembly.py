@@ -53,10 +53,13 @@ def open_data(cfg: DictConfig) -> Store:
     check_folder("the data set's name", source.name)
     raw = fetch(source, data, mirror)
     steps = {name: build(step) for name, step in cfg.preprocess.steps.items()}
+    settings = plain(cfg.dataset)
+    if source.place is not None:  # the checksum tells the file, wherever it lies
+        settings = {key: value for key, value in settings.items() if key != "path"}
     facts = {
         "format": FORMAT,
         "name": source.name,
-        "source": plain(cfg.dataset),
+        "source": settings,
         "version": source.version,
         "classes": list(source.classes),  # in order, which the digest of the settings does not see
         "raw": checksums(source, raw, data / source.folder / "checksums.json"),

@@ -125,6 +125,8 @@ def reconfigured(file: Path, cwd: Path, overrides: Sequence[str]) -> DictConfig:
     for key in ("data", "mirror"):
         if cfg.paths[key] is not None and f"paths.{key}" not in chosen:
             cfg.paths[key] = str(cwd / cfg.paths[key])
+    if "path" in cfg.dataset:  # a user's own file
+        cfg.dataset.path = str(cwd / cfg.dataset.path)
     return checked(cfg)
 
 

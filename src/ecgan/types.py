@@ -187,6 +187,10 @@ class Source(Protocol):
         """Name of the folder of its raw files below ``data/`` and the mirror."""
 
     @property
+    def place(self) -> Path | None:
+        """Folder of raw files that a user has named; None where they are looked for below ``data/`` and the mirror."""
+
+    @property
     def version(self) -> str:
         """Changes when ``read`` gives other arrays from the same raw files."""
 

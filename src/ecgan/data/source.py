@@ -32,6 +32,11 @@ class BaseSource:
     remote: tuple[RemoteFile, ...] = ()
 
     @property
+    def place(self) -> Path | None:
+        """Raw files are looked for, and downloaded."""
+        return None
+
+    @property
     def folder(self) -> str:
         """Raw files lie in a folder of the data set's own name; overwrite it where data sets share one."""
         return self.name

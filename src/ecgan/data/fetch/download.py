@@ -42,7 +42,7 @@ def places(source: Source, data: Path, mirror: Path | None) -> list[Path]:
 
 
 def fetch(source: Source, data: Path, mirror: Path | None) -> Path:
-    """Find or download the raw files of a source.
+    """Find or download the raw files of a source; those of a user stay where they are.
 
     Tried in this order: the files that come with the package, ``<data>/<folder>/raw`` (put there by an earlier
     download or by hand), ``<mirror>/<folder>/raw``, and last a download. An interrupted download goes on where it
@@ -59,6 +59,12 @@ def fetch(source: Source, data: Path, mirror: Path | None) -> Path:
     Raises:
         DataError: when the files are nowhere, cannot be downloaded, or differ from their checksums.
     """
+    if source.place is not None:
+        with reading(source.place):
+            if not source.found(source.place):
+                names = ", ".join(file.name for file in source.files(source.place))
+                raise DataError(f"There is no file {names} in {source.place.resolve()}; correct dataset.path.")
+        return source.place
     own = data / source.folder / "raw"
     if not source.files(own):  # generated
         return own

@@ -28,6 +28,7 @@ from ecgan.capabilities import Samples
 from ecgan.checks import models_with
 from ecgan.config import build, compose
 from ecgan.generate import callback as generation
+from ecgan.track.metrics_file import MetricsFile
 
 EVERY = (1, 5, 10)
 QUARTER = 0.25
@@ -100,7 +101,7 @@ def measure(name: str, epochs: int, threads: int, folder: Path) -> dict[str, flo
         ModelCheckpoint(folder / name / "checkpoints", "last", enable_version_counter=False),
     ]
     with assembly.quiet():
-        assembly.trainer(cfg, folder / name, [*checkpoints, judge, clock], record=True).fit(model, data)
+        assembly.trainer(cfg, folder / name, [*checkpoints, judge, clock], MetricsFile(folder / name)).fit(model, data)
     generation.draw_generation = drawn.function
     train = statistics.median(clock.training[WARM_UP:])
     rest = [whole - before for whole, before in zip(clock.whole, clock.training, strict=True)]

@@ -24,6 +24,7 @@ from rich.console import Console
 from ecgan import assembly
 from ecgan.config import build, compose
 from ecgan.models.adversarial import AdversarialModel
+from ecgan.track.metrics_file import MetricsFile
 from ecgan.track.progress import FoldProgress
 from ecgan.types import Batch
 
@@ -59,7 +60,7 @@ def framework(cfg: Any, data: Any, folder: Path, epochs: int) -> float:
     callbacks = [best, last, assembly.detection(cfg, data, folder / "detection", 0), progress, watch]
     cfg.trainer.max_epochs = epochs
     with assembly.quiet():
-        assembly.trainer(cfg, folder, callbacks, record=True).fit(model, data)
+        assembly.trainer(cfg, folder, callbacks, MetricsFile(folder)).fit(model, data)
     return watch.steps / watch.seconds
 
 

@@ -17,7 +17,7 @@ import pytorch_lightning as pl
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig
-from pytorch_lightning.loggers import CSVLogger
+from pytorch_lightning.loggers.logger import Logger
 from rich.console import Console
 from threadpoolctl import threadpool_limits
 
@@ -35,6 +35,7 @@ from ecgan.errors import ConfigError
 from ecgan.files import digest, replacing
 from ecgan.generate.callback import GenerationCallback, Judgment
 from ecgan.generate.writing import Description
+from ecgan.track.going_on import WholeCheckpoints
 from ecgan.types import Fold, Supervision
 
 log = logging.getLogger(__name__)
@@ -211,14 +212,14 @@ def fit_latents(model: pl.LightningModule, data: DataModule, weights: Path) -> N
         temporary.write_bytes(written.getvalue())
 
 
-def trainer(cfg: DictConfig, directory: Path, callbacks: list[pl.Callback], record: bool) -> pl.Trainer:
+def trainer(cfg: DictConfig, directory: Path, callbacks: list[pl.Callback], record: Logger | None) -> pl.Trainer:
     """Lightning's trainer with the settings of the section ``trainer``.
 
     Args:
         cfg: the config.
         directory: of the fold.
         callbacks: all callbacks.
-        record: whether to write ``lightning/metrics.csv``.
+        record: where metrics are logged and checkpoints written for; None for neither.
     """
     settings = cfg.trainer
     limit = settings.limit_train_batches
@@ -231,11 +232,12 @@ def trainer(cfg: DictConfig, directory: Path, callbacks: list[pl.Callback], reco
             deterministic=settings.deterministic,
             limit_train_batches=limit if limit <= 1 else int(limit),
             callbacks=callbacks,
-            logger=CSVLogger(directory, name="", version="lightning") if record else False,
+            logger=record or False,
             default_root_dir=directory,
             inference_mode=False,  # scorers may search with gradients in validate and test
             num_sanity_val_steps=0,
-            enable_checkpointing=record,
+            enable_checkpointing=record is not None,
+            plugins=WholeCheckpoints(),
             enable_progress_bar=False,
             enable_model_summary=False,
         )
@@ -275,6 +277,8 @@ def quiet() -> Iterator[None]:
         warnings.filterwarnings("ignore", message=".*number of training batches")
         # a later detection needs the weights, not the bookkeeping of the training
         warnings.filterwarnings("ignore", message=".*callbacks used to create the checkpoint")
+        # a training that goes on has checkpoints
+        warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
         # Lightning with the newest torch; nothing a user can change
         warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated")
         try:

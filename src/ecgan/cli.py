@@ -10,12 +10,13 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ecgan.errors import ConfigError, IncompleteError, RunError, did_you_mean
+from ecgan.errors import ConfigError, IncompleteError, Interrupted, RunError, did_you_mean
 from ecgan.telling import sentence
 from ecgan.usage import USAGE, conf_dir, wants_help
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
+    from rich.console import Console
 
 INTERRUPTED = 130
 SPINS = "1000"
@@ -85,6 +86,9 @@ def _guarded(name: str, command: Callable[[list[str]], None]) -> None:
 
 
 def _train(arguments: list[str]) -> None:
+    if any(argument.startswith("resume=") for argument in arguments):
+        _resume(arguments)
+        return
     import hydra
 
     from ecgan.config import compose, register, register_file, searched
@@ -110,6 +114,38 @@ def _train(arguments: list[str]) -> None:
         hydra.main(config_path=str(conf_dir()), config_name=name, version_base="1.3")(job)()
     if failures:
         raise failures[0]
+
+
+def _resume(arguments: list[str]) -> None:
+    directory = Path(arguments[0].removeprefix("resume="))
+    if len(arguments) > 1 or directory == Path():
+        raise ConfigError("A run goes on with its own settings; give resume=<run directory> and nothing else.")
+    from rich.console import Console
+
+    from ecgan.experiment import resume
+
+    console = Console()
+    with _told(directory, console):
+        resume(directory, console)
+
+
+@contextmanager
+def _told(directory: Path, console: Console) -> Iterator[None]:
+    """Show the results of the block's run, and how a run goes on that a signal has stopped."""
+    from ecgan import report
+    from ecgan.interruption import interruptible
+
+    try:
+        with interruptible():
+            yield
+    except Interrupted:
+        console.print(f"Interrupted; go on with: ecgan-train resume={directory}", soft_wrap=True, markup=False)
+        raise
+    except IncompleteError:
+        console.print(report.table(directory))
+        raise
+    console.print(report.table(directory))
+    console.print(f"Run directory: {directory}", soft_wrap=True, markup=False)
 
 
 def _tell_of_sweep(error: Exception) -> None:
@@ -161,7 +197,6 @@ def _train_one(cfg: DictConfig) -> None:
     from hydra.core.hydra_config import HydraConfig
     from rich.console import Console
 
-    from ecgan import report
     from ecgan.config import checked
 
     hydra_cfg = HydraConfig.get()
@@ -170,13 +205,8 @@ def _train_one(cfg: DictConfig) -> None:
     from ecgan.experiment import run
 
     console = Console()
-    try:
+    with _told(directory, console):
         run(cfg, directory, console, {"overrides": hydra_cfg.overrides.task, "hydra": {"hydra": hydra_cfg}})
-    except IncompleteError:
-        console.print(report.table(directory))
-        raise
-    console.print(report.table(directory))
-    console.print(f"Run directory: {directory}", soft_wrap=True, markup=False)
 
 
 def _preprocess(arguments: list[str]) -> None:

@@ -34,6 +34,10 @@ class IncompleteError(RunError):
     """Some folds of a run failed; what the others gave is there."""
 
 
+class Interrupted(SystemExit):
+    """A signal has stopped the command; ``code`` is its exit code."""
+
+
 def did_you_mean(word: str, options: Iterable[str]) -> str:
     """Name the nearest valid word, or all of them when none is near.
 

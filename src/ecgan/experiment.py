@@ -1,42 +1,35 @@
-"""From a checked config to a run directory."""
+"""From a checked config to a run directory, and from an unfinished one to its end."""
 
 from __future__ import annotations
 
 import logging
-import time
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytorch_lightning as pl
-import torch
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from rich.console import Console
 
 from ecgan import assembly, provenance, report
-from ecgan.config import build, plain, plan_of
-from ecgan.data.datamodule import DataModule
+from ecgan.config import plain, plan_of, reconfigured
 from ecgan.data.splits.protocol import protocol_of
 from ecgan.data.splits.splits_file import data_facts, write_splits
 from ecgan.data.store import Store, verify
-from ecgan.detect.callback import STATE
-from ecgan.errors import DivergedError, EcganError, IncompleteError
-from ecgan.figures import draw_fold, draw_gallery, draw_reconstructions
-from ecgan.files import sha256_of, write_json, write_text
-from ecgan.models.base import Model
+from ecgan.errors import DivergedError, EcganError, IncompleteError, RunError
+from ecgan.files import read_json, replacing, write_text
+from ecgan.fold import SILENT, record_failure, run_fold
+from ecgan.interruption import stop_if_asked
 from ecgan.nodes import TARGET
-from ecgan.track.live import tracking
-from ecgan.track.progress import FoldProgress
+from ecgan.ownership import owned
+from ecgan.track.live import Tracking, tracking
 from ecgan.types import Fold
 
 log = logging.getLogger(__name__)
 
 Summary = dict[str, dict[str, dict[str, float]]]
-SILENT = Console(quiet=True)
 
 
 def run(
@@ -57,44 +50,94 @@ def run(
         EcganError: when something is wrong that the user can mend; ``run.json`` then says ``failed``.
     """
     provenance.claim(directory)
-    with tracking(cfg, directory, console) as trackers, _recorded(directory):
+    with owned(directory), tracking(cfg, directory, console) as trackers, _recorded(directory):
         for name, node in {"config": cfg, **(composed or {})}.items():
             write_text(directory / ".hydra" / f"{name}.yaml", OmegaConf.to_yaml(node))
-        store = assembly.open_data(cfg)
-        verify(store)
-        folds = assembly.folds_of(cfg, store)
-        chosen = assembly.chosen_folds(folds, cfg.split.only)
-        division = {name: store.manifest[name] for name in ("partition", "grouping")}
-        protocol = protocol_of(folds, store.label, store.group, store.part, plan_of(cfg), **division)
-        facts = data_facts(store.label, store.group)
-        sha256 = write_splits(directory / "splits.json", folds, facts, protocol | plain(cfg.split))
-        provenance.record(
-            directory,
-            dataset=_about(store, folds),
-            protocol=protocol,
-            seed=cfg.seed,
-            splits=sha256,
-            detectors=list(cfg.detector or {}),
-        )
-        model, name = plain(cfg.model)[TARGET].rpartition(".")[2], store.manifest["name"]
-        console.print(
-            f"{model} on {len(store):,} series of {name}, {len(chosen)} fold(s), in {directory}",
-            soft_wrap=True,
-            markup=False,
-        )
-        for line in assembly.about_store(store)[1:]:
-            console.print(line, soft_wrap=True, highlight=False, markup=False)
-        failed: dict[str, str] = {}
-        for fold in chosen:
-            title = f"fold {fold.number} of {len(folds)}" if len(folds) > 1 else "training"
-            try:
-                with assembly.quiet(), trackers.fold(fold.number) as watchers:
-                    run_fold(cfg, store, fold, directory, console, title, watchers)
-            except DivergedError as error:  # the other folds do not depend on it
-                _record_failure(directory, f"fold_{fold.number}", error)
-                failed[f"fold {fold.number}"] = str(error)
-                console.print(f"{title}: {error}", soft_wrap=True, highlight=False, markup=False)
-        return _written(directory, failed, len(chosen))
+        return _execute(cfg, directory, console, trackers)
+
+
+def resume(directory: Path, console: Console = SILENT) -> Summary:
+    """Go on with a run that was interrupted or killed, or in which folds have failed; those are trained anew.
+
+    Finished folds stay as they are, and so does a finished run.
+
+    Args:
+        directory: the run directory.
+        console: where to show progress.
+
+    Returns:
+        The metrics of all detectors, as in ``summary.json``.
+
+    Raises:
+        EcganError: when the directory holds no run or is at work, the data have changed, or as in ``run``.
+    """
+    if provenance.read_run(directory)["status"] == "finished":
+        console.print(f"{directory} is finished already", soft_wrap=True, highlight=False, markup=False)
+        summary: Summary = read_json(directory / "summary.json")
+        return summary
+    with owned(directory):
+        facts = provenance.reopen(directory)
+        cfg = reconfigured(directory / ".hydra" / "config.yaml", Path(facts["cwd"]), [])
+        for text in provenance.differences(facts):
+            console.print(f"Warning: {text}", soft_wrap=True, highlight=False, markup=False)
+        with tracking(cfg, directory, console) as trackers, _recorded(directory):
+            return _execute(cfg, directory, console, trackers)
+
+
+def _execute(cfg: DictConfig, directory: Path, console: Console, trackers: Tracking) -> Summary:
+    """Do all of a run that has not been done."""
+    store = assembly.open_data(cfg)
+    verify(store)
+    folds = assembly.folds_of(cfg, store)
+    chosen = assembly.chosen_folds(folds, cfg.split.only)
+    _describe(cfg, store, folds, directory)
+    model, name = plain(cfg.model)[TARGET].rpartition(".")[2], store.manifest["name"]
+    lines = [f"{model} on {len(store):,} series of {name}, {len(chosen)} fold(s), in {directory}"]
+    for line in (*lines, *assembly.about_store(store)[1:]):
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
+    done = provenance.read_facts(directory).get("folds", {})
+    failed: dict[str, str] = {}
+    for fold in chosen:
+        title = f"fold {fold.number} of {len(folds)}" if len(folds) > 1 else "training"
+        status = done.get(f"fold_{fold.number}", {}).get("status")
+        if status == "finished":
+            console.print(f"{title}: finished already", soft_wrap=True, highlight=False, markup=False)
+            continue
+        if status == "failed":
+            shutil.rmtree(directory / f"fold_{fold.number}", ignore_errors=True)
+        stop_if_asked()
+        try:
+            with assembly.quiet(), trackers.fold(fold.number) as watchers:
+                run_fold(cfg, store, fold, directory, console, title, watchers)
+        except DivergedError as error:  # the other folds do not depend on it
+            record_failure(directory, f"fold_{fold.number}", error)
+            failed[f"fold {fold.number}"] = str(error)
+            console.print(f"{title}: {error}", soft_wrap=True, highlight=False, markup=False)
+    return _written(directory, failed, len(chosen))
+
+
+def _describe(cfg: DictConfig, store: Store, folds: list[Fold], directory: Path) -> None:
+    """Write down the data and their division; a run that goes on must find both as they were.
+
+    Raises:
+        RunError: when it does not.
+    """
+    division = {name: store.manifest[name] for name in ("partition", "grouping")}
+    protocol = protocol_of(folds, store.label, store.group, store.part, plan_of(cfg), **division)
+    about = protocol | plain(cfg.split)
+    with replacing(directory / "splits.json") as temporary:
+        sha256 = write_splits(temporary, folds, data_facts(store.label, store.group), about)
+        before = provenance.read_facts(directory).get("splits", sha256)
+        if before != sha256:
+            raise RunError(f"The data or the division of {directory} are not what they were; start a new run.")
+    provenance.record(
+        directory,
+        dataset=_about(store, folds),
+        protocol=protocol,
+        seed=cfg.seed,
+        splits=sha256,
+        detectors=list(cfg.detector or {}),
+    )
 
 
 def _written(directory: Path, failed: Mapping[str, str], folds: int) -> Summary:
@@ -111,99 +154,6 @@ def _written(directory: Path, failed: Mapping[str, str], folds: int) -> Summary:
     if failed:
         raise IncompleteError(f"{told} The results of the other folds are in {directory}.")
     return summary
-
-
-def run_fold(
-    cfg: DictConfig,
-    store: Store,
-    fold: Fold,
-    run_directory: Path,
-    console: Console = SILENT,
-    title: str = "training",
-    watchers: Sequence[pl.Callback] = (),
-) -> None:
-    """Train one fold, choose thresholds on its validation part, score its test part.
-
-    The result depends on the config, the store and the fold, never on which folds ran before.
-
-    Raises:
-        DivergedError: when the training gives values that are not finite; the last good weights are kept.
-    """
-    directory = run_directory / f"fold_{fold.number}"
-    seed = assembly.seed_fold(cfg.seed, fold.number, cfg.trainer.threads)
-    data = assembly.data_module(cfg, store, fold, seed)
-    write_json(directory / "transform.json", {"transform": cfg.transform._target_, **data.transform.state()})
-    model = build(cfg.model, spec=data.spec)
-    best = ModelCheckpoint(directory / "checkpoints", "best", model.monitor, enable_version_counter=False)
-    callbacks = [best, *_callbacks(cfg, data, model, directory, seed, console), *watchers]
-    if cfg.trainer.compile:
-        model.compile_networks()
-    if cfg.trainer.progress_bar:
-        callbacks.append(FoldProgress(title, console, model.monitor))
-    trainer = assembly.trainer(cfg, directory, callbacks, record=True)
-    started = time.perf_counter()
-    trainer.fit(model, data)
-    fit_s = round(time.perf_counter() - started, 3)
-    _refuse_divergence(best, model)
-    assembly.fit_latents(model, data, Path(best.best_model_path))
-    for judge in (trainer.validate, trainer.test):
-        assembly.return_memory()
-        judge(model, data, ckpt_path=best.best_model_path, verbose=False, weights_only=True)
-    assembly.return_memory()
-    for logger in trainer.loggers:
-        logger.save()
-    device, threads = str(trainer.strategy.root_device), torch.get_num_threads()
-    facts = {"seed": seed, "device": device, "threads": threads, "fit_s": fit_s, "spec": asdict(data.spec)}
-    _record_fold(run_directory, directory, **facts)
-    log.info("%s: best weights %s, validation loss %s", directory.name, best.best_model_path, best.best_model_score)
-    if cfg.trainer.figures:
-        classes = store.manifest["classes"]
-        draw_fold(directory, classes)
-        draw_reconstructions(model, data.part(fold.test), data.label[fold.test], directory, data.classes)
-        draw_gallery(data.part(fold.test), directory, classes)
-
-
-def _callbacks(
-    cfg: DictConfig, data: DataModule, model: Model, directory: Path, seed: int, console: Console
-) -> list[pl.Callback]:
-    """What accompanies the training of a fold besides the choice of its best weights."""
-    # save_last=True would write the last weights only when they are the best
-    last = ModelCheckpoint(directory / "checkpoints", "last", enable_version_counter=False)
-    patience = cfg.trainer.patience
-    return [
-        last,
-        assembly.detection(cfg, data, directory / "detection", seed, None, console),
-        *assembly.classification(data, model, directory / "classification"),
-        *assembly.generation(cfg, data, model, directory, seed, console),
-        *([] if patience is None else [EarlyStopping(model.monitor, patience=patience)]),
-    ]
-
-
-def _refuse_divergence(best: ModelCheckpoint, model: pl.LightningModule) -> None:
-    score = best.best_model_score
-    if score is None or not torch.isfinite(score) or not best.best_model_path:
-        raise DivergedError(
-            f"The training of {type(model).__name__} diverged: the best {best.monitor} is {score}; "
-            "lower model.optimizer.lr or use another transform."
-        )
-
-
-def _record_failure(run_directory: Path, name: str, error: DivergedError) -> None:
-    folds = provenance.read_facts(run_directory).get("folds", {})
-    folds[name] = {"status": "failed", "error": str(error)}
-    provenance.record(run_directory, folds=folds)
-
-
-def _record_fold(run_directory: Path, directory: Path, **facts: Any) -> None:
-    folds = provenance.read_facts(run_directory).get("folds", {})
-    states = sorted((directory / "detection").glob(f"*/{STATE}"))
-    checksums = {
-        "weights": sha256_of(directory / "checkpoints" / "best.ckpt"),
-        "transform": sha256_of(directory / "transform.json"),
-        "scorers": {state.parent.name: sha256_of(state) for state in states},
-    }
-    folds[directory.name] = {"status": "finished"} | checksums | facts
-    provenance.record(run_directory, folds=folds)
 
 
 def _about(store: Store, folds: Sequence[Fold]) -> dict[str, Any]:

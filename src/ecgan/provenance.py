@@ -22,6 +22,8 @@ Status = Literal["running", "finished", "incomplete", "failed", "interrupted"]
 """Incomplete: some of the folds failed, the others have results."""
 KEPT = ("dataset", "protocol", "seed", "splits")
 """What of a run holds for later detections too."""
+AGAIN = ("command", "host", "versions", "git")
+"""What is written down anew each time that a run goes on."""
 PACKAGES = (
     "ecgan",
     "torch",
@@ -104,6 +106,44 @@ def read_finished(directory: Path) -> dict[str, Any]:
         raise RunError(f"{directory / 'run.json'} is damaged ({missing[0]} is missing); train again.")
     facts["folds"] = {name: fold for name, fold in facts["folds"].items() if fold.get("status") != "failed"}
     return facts
+
+
+def read_run(directory: Path) -> dict[str, Any]:
+    """Read ``run.json`` of a run, however far it came.
+
+    Raises:
+        RunError: when the directory is no run, or one that has not got as far as its config.
+    """
+    if not (directory / "run.json").is_file() or not (directory / ".hydra" / "config.yaml").is_file():
+        raise RunError(f"{directory} is no run directory; name one that ecgan-train printed, with run.json in it.")
+    facts = read_facts(directory)
+    if not isinstance(facts, dict) or not {"status", "cwd"} <= set(facts):
+        raise RunError(f"{directory} is no run that can go on; train again.")
+    return facts
+
+
+def reopen(directory: Path) -> dict[str, Any]:
+    """Write down that a run goes on, where and with what; returns the facts from before."""
+    facts = read_run(directory)
+    ways = {key: value for key, value in _surroundings().items() if key in AGAIN}
+    resumed = [*facts.get("resumed", []), {"when": _now(), "from": facts["status"], **ways}]
+    kept = {key: value for key, value in facts.items() if key not in ("ended", "error")}
+    write_json(directory / "run.json", kept | {"status": "running", "resumed": resumed})
+    return facts
+
+
+def differences(facts: dict[str, Any]) -> list[str]:
+    """What is not as it was when a run began, as far as it may change digits; one sentence, or none."""
+    now = _surroundings()
+    versions = [
+        f"{name} {now['versions'].get(name)} instead of {before}"
+        for name, before in facts.get("versions", {}).items()
+        if now["versions"].get(name) != before
+    ]
+    commits = [(state or {}).get("commit") for state in (facts.get("git"), now["git"])]
+    if commits[0] != commits[1]:
+        versions.append("another commit of ecgan")
+    return [f"the run goes on with {', '.join(versions)}; its numbers may differ"] if versions else []
 
 
 def record_detection(directory: Path, run_directory: Path, detectors: list[str]) -> None:

@@ -116,7 +116,7 @@ def _redetect_fold(
     detection = assembly.detection(cfg, data, directory / "detection", seed, fitted, workspace=workspace)
     callbacks: list[pl.Callback] = [detection]
     callbacks += assembly.classification(data, model, directory / "classification")
-    trainer = assembly.trainer(cfg, directory, callbacks, record=False)
+    trainer = assembly.trainer(cfg, directory, callbacks, None)
     try:
         trainer.validate(model, data, ckpt_path=str(weights), verbose=False, weights_only=True)
     except RuntimeError as error:

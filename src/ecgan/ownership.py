@@ -1,0 +1,45 @@
+"""Who works on a run directory: one process at a time, which the system knows even when it is killed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from ecgan.errors import RunError
+
+LOCK = ".lock"
+"""File that is locked, not one that is there: the system lets go of it when its process ends, however it ends."""
+
+
+@contextmanager
+def owned(directory: Path) -> Iterator[None]:
+    """Own a run directory for the length of the block.
+
+    Raises:
+        RunError: when another process works on it.
+    """
+    lock = FileLock(directory / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise RunError(f"Another process works on {directory}; wait for it, or choose another directory.") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def is_owned(directory: Path) -> bool:
+    """Whether a process works on a run directory."""
+    if not (directory / LOCK).exists():
+        return False
+    lock = FileLock(directory / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    lock.release()
+    return False

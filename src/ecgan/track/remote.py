@@ -20,7 +20,8 @@ PIECE = 2**22
 OPTIONS: dict[str, dict[str, Any]] = {
     # botocore's own patience is minutes for each call
     "s3": {"config_kwargs": {"connect_timeout": 10, "read_timeout": 60, "retries": {"max_attempts": 2}}},
-}BUCKETS = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oci", "oss"}
+}
+BUCKETS = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oci", "oss"}
 """What has no folders to make; s3fs would make the bucket itself, where its name is misspelt."""
 
 Sleep = Callable[[float], None]

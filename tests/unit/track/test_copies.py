@@ -67,18 +67,18 @@ def spoiled(monkeypatch: pytest.MonkeyPatch, times: int, content: bytes | None =
     import s3fs
 
     copied: list[str] = []
-    put = s3fs.S3FileSystem.put_file
+    put = s3fs.S3FileSystem._put_file
 
-    def put_file(self: Any, local: str, target: str, **given: Any) -> None:
+    async def put_file(self: Any, local: str, target: str, **given: Any) -> None:
         copied.append(target)
         if len(copied) > times:
-            put(self, local, target, **given)
+            await put(self, local, target, **given)
         elif content is None:
             raise ConnectionError("reset")
         else:
-            self.pipe_file(target, content)
+            await self._pipe_file(target, content)
 
-    monkeypatch.setattr(s3fs.S3FileSystem, "put_file", put_file)
+    monkeypatch.setattr(s3fs.S3FileSystem, "_put_file", put_file)
     return copied
 
 

@@ -76,7 +76,8 @@ def test_metrics_results_figures_and_config(tiny_run: Path, tmp_path: Path) -> N
     told = {name: math.nan if summary[name] is None else float(summary[name]) for name in results}
     assert told == pytest.approx(results, nan_ok=True, rel=0, abs=0)
     assert summary["status"] == "finished"
-    (artifact,) = [a for a in (e.request.log_artifact.artifact or e.artifact for e in records) if a.type == "run"]
+    both = [artifact for entry in records for artifact in (entry.artifact, entry.request.log_artifact.artifact)]
+    (artifact,) = [artifact for artifact in both if artifact.type == "run"]
     assert {entry.path for entry in artifact.manifest.contents} == set(record.files())
     assert exit_codes(records) == [0]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -175,6 +176,27 @@ def _check_tracker(tracker: Mapping[str, Any]) -> None:
         if name == UPLOADS:
             raise ConfigError(f"A tracker cannot be called {name!r}, which tracker.checkpoints is; rename it.")
         _check_class(node, f"tracker.backends.{name}", "tracker")
+    if tracker["checkpoints"] is not None:
+        _check_address(tracker["checkpoints"])
+
+
+def _check_address(address: str) -> None:
+    """Refuse an address that nothing can be copied to."""
+    from fsspec.registry import known_implementations
+
+    scheme, mark, rest = address.partition("://")
+    if not mark or not rest or scheme not in known_implementations:
+        raise ConfigError(
+            f"tracker.checkpoints is {address!r} but must be an address such as s3://bucket/prefix, of a kind that "
+            "fsspec knows."
+        )
+    package = known_implementations[scheme]["class"].partition(".")[0]
+    if find_spec(package) is None:
+        name = "'ecgan[s3]'" if package == "s3fs" else package
+        raise ConfigError(
+            f"tracker.checkpoints={address} needs a package that is not installed; install it with: "
+            f"python -m pip install {name}."
+        )
 
 
 def _check_capabilities(content: dict[str, Any]) -> None:

@@ -312,7 +312,8 @@ def _sync(arguments: list[str]) -> None:
     done = sync(arguments)
     print(f"{done.sent:,} folds and summaries sent." if done.sent else "Nothing was sent.")
     if done.failed:
-        raise RunError(f"{'; '.join(done.failed)}; give the same command again later.")
+        told = "; ".join(done.failed)
+        raise RunError(f"{told[0].upper()}{told[1:]}; give the same command again later.")
 
 
 def _file_first(arguments: list[str]) -> tuple[Path | None, list[str]]:

@@ -71,7 +71,7 @@ def of_run(file: Path) -> DictConfig:
         ConfigError: when it does not fit the classes that it names.
     """
     cfg = _composed([], file)
-    OmegaConf.update(cfg, "tracker.backends", {}, merge=False)
+    cfg.tracker.update(backends={}, checkpoints=None)
     return checked(cfg)
 
 

@@ -71,8 +71,7 @@ def without_places(config: dict[str, Any]) -> dict[str, Any]:
     """A resolved config without the folders of the machine that it was made on."""
     path = config["split"].get("path")
     split = config["split"] | ({} if path is None else {"path": Path(path).name})
-    tracker = config["tracker"] | {"checkpoints": None}
-    return config | {"paths": dict(PLACES), "split": split, "tracker": tracker}
+    return config | {"paths": dict(PLACES), "split": split}
 
 
 def terms_of(source: type) -> str:

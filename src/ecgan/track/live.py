@@ -98,11 +98,16 @@ class Tracking:
             why = " ".join(str(error).split())
             self.failed[name] = shorten(f"{type(error).__name__}: {why}", WIDTH, placeholder=" …").rstrip(".")
             told = (
-                f"{name} was not told everything ({self.failed[name]}). The run goes on, and its directory is "
-                f"complete; send the rest later with: ecgan-report --sync {self.run}"
+                f"not everything was sent to {label(name)} ({self.failed[name]}). The run goes on, and its directory "
+                f"is complete; send the rest later with: ecgan-report --sync {self.run}"
             )
             log.warning("%s", told)
             self.console.print(f"Warning: {told}", soft_wrap=True, highlight=False, markup=False)
+
+
+def label(tracker: str) -> str:
+    """What users call a tracker."""
+    return "tracker.checkpoints" if tracker == UPLOADS else tracker
 
 
 class News(Callback):

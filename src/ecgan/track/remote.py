@@ -6,11 +6,10 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable, Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ecgan.errors import ConfigError, RunError
+from ecgan.errors import RunError
 from ecgan.files import sha256_of
 
 log = logging.getLogger(__name__)
@@ -22,33 +21,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
     # botocore's own patience is minutes for each call
     "s3": {"config_kwargs": {"connect_timeout": 10, "read_timeout": 60, "retries": {"max_attempts": 2}}},
 }
-EXTRAS = {"s3": "'ecgan[s3]'", "s3a": "'ecgan[s3]'", "gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs", "az": "adlfs"}
-"""What to install for an address, where it is not a package of the same name."""
+BUCKETS = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oci", "oss"}
+"""What has no folders to make; s3fs would make the bucket itself, where its name is misspelt."""
 
 Sleep = Callable[[float], None]
-
-
-def check_address(address: str) -> None:
-    """Refuse an address that nothing can be copied to.
-
-    Raises:
-        ConfigError: when its kind is unknown or the package for it is not installed.
-    """
-    from fsspec.registry import known_implementations
-
-    scheme, mark, rest = address.partition("://")
-    if not mark or not rest or scheme not in known_implementations:
-        raise ConfigError(
-            f"tracker.checkpoints is {address!r} but must be an address such as s3://bucket/prefix, of a kind that "
-            "fsspec knows."
-        )
-    package = known_implementations[scheme]["class"].partition(".")[0]
-    if find_spec(package) is None:
-        extra = EXTRAS.get(scheme, package)
-        raise ConfigError(
-            f"tracker.checkpoints={address} needs a package that is not installed; install it with: "
-            f"python -m pip install {extra}."
-        )
 
 
 def upload(files: Mapping[str, Path], address: str, sleep: Sleep = time.sleep) -> None:
@@ -83,7 +59,8 @@ def _copied(system: Any, file: Path, target: str, sleep: Sleep) -> str:
         try:
             if _there(system, target) == expected:
                 return ""
-            system.makedirs(target.rpartition("/")[0], exist_ok=True)
+            if not BUCKETS & set(_protocols(system)):
+                system.makedirs(target.rpartition("/")[0], exist_ok=True)
             system.put_file(str(file), target)
             if _there(system, target) == expected:
                 return ""
@@ -94,6 +71,10 @@ def _copied(system: Any, file: Path, target: str, sleep: Sleep) -> str:
         if pause is not None:
             sleep(pause)
     return why
+
+
+def _protocols(system: Any) -> tuple[str, ...]:
+    return (system.protocol,) if isinstance(system.protocol, str) else tuple(system.protocol)
 
 
 def _there(system: Any, target: str) -> tuple[int, str] | None:

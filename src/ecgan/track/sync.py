@@ -12,7 +12,7 @@ from ecgan import provenance
 from ecgan.comparison.runs import find
 from ecgan.config import compose
 from ecgan.errors import ConfigError
-from ecgan.track.live import Tracking
+from ecgan.track.live import Tracking, label
 from ecgan.track.marks import is_sent
 from ecgan.track.record import Record, Status
 
@@ -59,7 +59,7 @@ def _sync(run: Path, tracking: Tracking, synced: Synced) -> None:
             due = [name for name in tracking.trackers if not is_sent(run, record.name, name)]
             tracking.tell(record, status, due)
             synced.sent += sum(name not in tracking.failed for name in due)
-    synced.failed += [f"{run}: {name} was not told everything ({why})" for name, why in tracking.failed.items()]
+    synced.failed += [f"not everything of {run} was sent to {label(n)} ({why})" for n, why in tracking.failed.items()]
 
 
 def _ended(run: Path) -> Iterator[tuple[Record, Status]]:

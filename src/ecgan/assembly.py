@@ -67,13 +67,13 @@ def open_data(cfg: DictConfig) -> Store:
     }
     facts["hash"] = digest(facts)
     directory = data / source.name / "processed" / facts["hash"][:16]
-    workers = cfg.preprocess.workers or _cores()
+    workers = cfg.preprocess.workers or cores()
     store = prepare(source, list(steps.values()), raw, directory, facts, workers)
     log.info("%d series of %s in %s", len(store), source.name, store.directory)
     return store
 
 
-def _cores() -> int:
+def cores() -> int:
     """Cores that this process may use, which are not all where a cluster gives out some."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

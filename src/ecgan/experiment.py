@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from rich.console import Console
 
 from ecgan import assembly, provenance, report
-from ecgan.config import build, plain, plan_of
+from ecgan.config import build, compose, plain, plan_of
 from ecgan.data.datamodule import DataModule
 from ecgan.data.splits.protocol import protocol_of
 from ecgan.data.splits.splits_file import data_facts, write_splits
@@ -26,7 +27,7 @@ from ecgan.data.store import Store, verify
 from ecgan.detect.callback import STATE
 from ecgan.errors import DivergedError, EcganError, IncompleteError
 from ecgan.figures import draw_fold, draw_gallery, draw_reconstructions
-from ecgan.files import sha256_of, write_json, write_text
+from ecgan.files import read_json, sha256_of, write_json, write_text
 from ecgan.models.base import Model
 from ecgan.nodes import TARGET
 from ecgan.track.progress import FoldProgress
@@ -239,3 +240,20 @@ def _recorded(directory: Path) -> Iterator[None]:
     finally:
         logger.removeHandler(handler)
         handler.close()
+
+
+def resume(directory: Path, console: Console = SILENT) -> Summary:
+    """Execute an unfinished run again from its config; a finished one keeps its results.
+
+    Args:
+        directory: of the run.
+        console: where to show progress.
+    """
+    if provenance.read_facts(directory).get("status") == "finished":
+        stored: Summary = read_json(directory / "summary.json")
+        return stored
+    cfg = compose(file=directory / ".hydra" / "config.yaml")
+    for path in directory.glob("fold_*"):
+        shutil.rmtree(path)
+    (directory / "run.json").unlink()
+    return run(cfg, directory, console)

@@ -16,6 +16,7 @@ GROUPS = (
     "preprocess",
     "trainer",
     "experiment",
+    "sweep",
 )
 
 

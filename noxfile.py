@@ -52,7 +52,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Strict types."""
-    install(session, "-e", ".", "mypy", "pandas-stubs", "types-PyYAML", "types-requests")
+    install(session, "-e", ".[optuna]", "mypy", "pandas-stubs", "types-PyYAML", "types-requests")
     session.run("mypy")
 
 

@@ -31,6 +31,7 @@ from ecgan.files import read_json, sha256_of, write_json, write_text
 from ecgan.models.base import Model
 from ecgan.nodes import TARGET
 from ecgan.track.progress import FoldProgress
+from ecgan.track.pruning import pruning
 from ecgan.types import Fold
 
 log = logging.getLogger(__name__)
@@ -135,6 +136,7 @@ def run_fold(
     model = build(cfg.model, spec=data.spec)
     best = ModelCheckpoint(directory / "checkpoints", "best", model.monitor, enable_version_counter=False)
     callbacks = [best, *_callbacks(cfg, data, model, directory, seed, console)]
+    callbacks += pruning(fold.number, cfg.trainer.max_epochs)
     if cfg.trainer.compile:
         model.compile_networks()
     if cfg.trainer.progress_bar:

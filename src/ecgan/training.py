@@ -60,7 +60,7 @@ class Job:
         """Execute a config that Hydra has composed."""
         from hydra.core.hydra_config import HydraConfig
 
-        hydra_cfg = HydraConfig.get()
+        hydra_cfg: Any = HydraConfig.get()
         sys.argv = self.argv
         if hydra_cfg.mode is not None and hydra_cfg.mode.name == "MULTIRUN":
             from ecgan.sweep.execution import Task, execute

@@ -63,7 +63,8 @@ def execute(cfg: DictConfig, task: Task) -> None:
         if not mine or not left_to_do(job, directory, cfg.sweep.retries):
             return
         job = _attempt(job, cfg, directory, task, console)
-    told = progress(directory, job, recompute(directory.parent), task.started)
+    found = recompute(directory.parent, headline=task.hydra.sweeper.get("objective"))
+    told = progress(directory, job, found, task.started, task.hydra.sweeper.get("n_trials", 0))
     console.print(told, soft_wrap=True, highlight=False, markup=False)
 
 

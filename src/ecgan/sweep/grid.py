@@ -43,4 +43,4 @@ def sweep(
     planned = list({job.name: job for job in (jobs.plan(each, varied) for each in combinations)}.values())
     jobs.announce(planned)
     jobs.launch(planned)
-    jobs.conclude(planned)
+    jobs.conclude([job.name for job in planned])

@@ -27,7 +27,6 @@ class Planned:
 
     name: str
     overrides: list[str]
-    retries: int
 
 
 class Jobs:
@@ -43,7 +42,7 @@ class Jobs:
     def __init__(self, config: DictConfig, loader: ConfigLoader, launcher: Launcher, console: Console) -> None:
         self.config, self.loader, self.launcher, self.console = config, loader, launcher, console
         self.sweep = Path(str(config.hydra.sweep.dir)).absolute()
-        self.launched = 0
+        self.retries, self.launched = int(config.sweep.retries), 0
         self.sweep.mkdir(parents=True, exist_ok=True)
         self.known = {digest_in(file.parent.name): file.parent.name for file in self.sweep.glob(f"*/{FILE}")}
 
@@ -58,7 +57,7 @@ class Jobs:
         name = job_name(cfg, [override for override in overrides if override.partition("=")[0] in varied])
         # the same config may have been reached with other words before
         name = self.known.setdefault(digest_in(name), name)
-        return Planned(name, list(overrides), cfg.sweep.retries)
+        return Planned(name, list(overrides))
 
     def launch(self, planned: Sequence[Planned], extra: Sequence[Sequence[str]] | None = None) -> None:
         """Execute the jobs that are left to do, in the way of the launcher.
@@ -82,25 +81,29 @@ class Jobs:
     def is_left(self, job: Planned) -> bool:
         """Tell whether a job is to be executed."""
         folder = self.sweep / job.name
-        return left_to_do(read_job(folder), folder, job.retries)
+        return left_to_do(read_job(folder), folder, self.retries)
 
     def announce(self, planned: Sequence[Planned]) -> None:
         """Say how many jobs there are and how they stand."""
         folders = [self.sweep / job.name for job in planned]
-        counts = Counter(status_of(folder, read_job(folder)) for folder in folders)
+        counts: Counter[str] = Counter(status_of(folder, read_job(folder)) for folder in folders)
         counts["left unfinished"] = counts.pop("running", 0) + counts.pop("interrupted", 0)
         counts["to run"] = counts.pop("pending", 0)
         told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
         self.tell(f"Sweep of {len(planned)} job(s) ({told}) in {self.sweep}")
 
-    def conclude(self, planned: Sequence[Planned]) -> None:
+    def conclude(self, names: Sequence[str], headline: str | None = None) -> None:
         """Show the table, write ``sweep_results.csv`` once more.
+
+        Args:
+            names: folders of the jobs.
+            headline: the metric to show, where a job has it.
 
         Raises:
             SweepError: when jobs failed.
         """
         recompute(self.sweep, always=True)
-        found = at_the_end(self.sweep, [job.name for job in planned])
+        found = at_the_end(self.sweep, names, headline)
         self.console.print(table(found))
         elsewhere = sum(row.status == "running" for row in found)
         if elsewhere:
@@ -108,17 +111,16 @@ class Jobs:
         self.tell(f"Sweep directory: {self.sweep}")
         failed = [row for row in found if row.status == "failed"]
         if failed:
-            raise SweepError(_told(failed, len(found), {job.name: job.retries for job in planned}))
+            raise SweepError(self._told(failed, len(found)))
+
+    def _told(self, failed: Sequence[Row], n: int) -> str:
+        spent = all(row.job.failures > self.retries for row in failed)
+        again = "a larger sweep.retries" if spent else "the same command"
+        return f"{len(failed)} of {n} jobs failed; correct what the table says, and {again} tries them again."
 
     def tell(self, line: str) -> None:
         """Print a line as it is."""
         self.console.print(line, soft_wrap=True, highlight=False, markup=False)
-
-
-def _told(failed: Sequence[Row], n: int, retries: dict[str, int]) -> str:
-    spent = sum(row.job.failures > retries[row.name] for row in failed)
-    again = "the same command tries them again" if spent < len(failed) else "a larger sweep.retries tries them again"
-    return f"{len(failed)} of {n} jobs failed; correct what the table says, and {again}."
 
 
 def parsed(loader: ConfigLoader, words: Sequence[str], params: dict[str, Any] | None) -> list[Any]:

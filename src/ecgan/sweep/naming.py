@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 VOLATILE = ("paths", "tracker", "sweep", "hydra", "trainer.progress_bar", "trainer.threads", "preprocess.workers")
-"""What does not make a job another one: where it lands, who is told of it, and how many cores work on it. (The number of
-threads may change the last digits of a result. But the same sweep on another machine is the same sweep.)"""
+"""What does not make a job another one: where it lands, who is told of it, and how many cores work on it. The number
+of threads may change the last digits of a result, but the same sweep on another machine is the same sweep."""
 MORE_OF_THE_SAME = ("hydra.sweeper.n_trials", "hydra.sweeper.n_jobs")
 """Settings of a search that go on with the same search."""
 DIGITS, LONGEST = 12, 60
@@ -24,7 +24,9 @@ def job_digest(cfg: DictConfig) -> str:
     """Digest of a composed config without what is volatile."""
     from omegaconf import OmegaConf
 
-    content = OmegaConf.to_container(OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"]), resolve=True)
+    content = OmegaConf.to_container(
+        OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"]), resolve=True
+    )
     # as text, since a setting may be infinite, which JSON does not know
     kept = OmegaConf.to_yaml(OmegaConf.create(_without_volatile(content)), sort_keys=True)
     return digest(kept)[:DIGITS]
@@ -45,10 +47,8 @@ def job_name(cfg: DictConfig, varied: Sequence[str]) -> str:
         cfg: composed.
         varied: those of the overrides that differ from job to job, as ``key=value``.
     """
-    short = "_".join(
-        f"{override.partition('=')[0].rpartition('.')[2]}-{override.partition('=')[2]}" for override in varied
-    )
-    short = re.sub(r"[^\w.-]+", "-", short)[:LONGEST].strip("-._")
+    pairs = (override.partition("=")[::2] for override in varied)
+    short = _plain("_".join(f"{key.rpartition('.')[2]}-{_rounded(value)}" for key, value in pairs))
     return f"{short}-{job_digest(cfg)}" if short else job_digest(cfg)
 
 
@@ -65,8 +65,19 @@ def sweep_name(label: str, words: Iterable[str]) -> str:
         words: settings of the command line. Their order does not matter, and volatile ones do not.
     """
     kept = sorted(word for word in words if not _is_volatile(word.lstrip("+~").partition("=")[0]))
-    label = re.sub(r"[^\w.-]+", "-", label)[:LONGEST].strip("-._")
-    return f"{label}-{digest(kept)[:8]}" if label else digest(kept)[:8]
+    return f"{_plain(label)}-{digest(kept)[:8]}" if label else digest(kept)[:8]
+
+
+def _plain(text: str) -> str:
+    """What may stand in the name of a folder, and needs no quotes in a shell."""
+    return re.sub(r"[^\w.-]+", "-", text)[:LONGEST].strip("-._")
+
+
+def _rounded(value: str) -> str:
+    try:
+        return value if value.lstrip("-").isdecimal() else f"{float(value):.4g}"
+    except ValueError:
+        return value
 
 
 def _is_volatile(key: str) -> bool:

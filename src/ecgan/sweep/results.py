@@ -44,17 +44,23 @@ class Row:
     headline: str | None
 
 
-def rows(sweep: Path, names: Iterable[str] | None = None) -> list[Row]:
-    """All jobs of a sweep, or those named, in the order of their folders."""
+def rows(sweep: Path, names: Iterable[str] | None = None, headline: str | None = None) -> list[Row]:
+    """All jobs of a sweep, or those named, in the order of their folders.
+
+    Args:
+        sweep: its folder.
+        names: folders of jobs.
+        headline: the metric to show, where a job has it.
+    """
     found = sorted(file.parent.name for file in sweep.glob(f"*/{FILE}")) if names is None else names
-    return [_row(sweep / name) for name in found]
+    return [_row(sweep / name, headline) for name in found]
 
 
-def _row(directory: Path) -> Row:
+def _row(directory: Path, headline: str | None) -> Row:
     job = read_job(directory)
     status = status_of(directory, job)
     metrics = metrics_of(directory) if (directory / "results.csv").is_file() and status == "finished" else {}
-    return Row(directory.name, job, status, metrics, _headline(directory, metrics) if metrics else None)
+    return Row(directory.name, job, status, metrics, _headline(directory, metrics, headline) if metrics else None)
 
 
 def metrics_of(directory: Path) -> Metrics:
@@ -66,17 +72,19 @@ def metrics_of(directory: Path) -> Metrics:
             continue
         detector = [] if line["detector"] == MODEL else [line["detector"]]
         value = float(line["value"] or "nan")
-        values.setdefault("/".join([line["split"], *detector, line["metric"]]), []).extend([] if math.isnan(value) else [value])
+        values.setdefault("/".join([line["split"], *detector, line["metric"]]), []).extend(
+            [] if math.isnan(value) else [value]
+        )
     return {name: fmean(defined) if defined else math.nan for name, defined in values.items()}
 
 
-def _headline(directory: Path, metrics: Metrics) -> str | None:
+def _headline(directory: Path, metrics: Metrics, preferred: str | None) -> str | None:
     detectors = read_facts(directory).get("detectors", [])
     names = [name.format(detector) for name in HEADLINES for detector in (detectors if "{}" in name else [""])]
-    return next((name for name in names if name in metrics), None)
+    return next((name for name in (preferred, *names) if name in metrics), None)
 
 
-def recompute(sweep: Path, always: bool = False) -> list[Row] | None:
+def recompute(sweep: Path, always: bool = False, headline: str | None = None) -> list[Row] | None:
     """Write ``sweep_results.csv`` from the folders of the jobs, unless that has just been done.
 
     Any process of a sweep may call it at any time.
@@ -84,6 +92,7 @@ def recompute(sweep: Path, always: bool = False) -> list[Row] | None:
     Args:
         sweep: its folder.
         always: whether to do it in any case.
+        headline: the metric to show, where a job has it.
 
     Returns:
         The rows, or None when there was nothing to do.
@@ -94,7 +103,7 @@ def recompute(sweep: Path, always: bool = False) -> list[Row] | None:
             jobs = sum(1 for _ in stream) - 1
         if time.time() - file.stat().st_mtime < jobs * SHARE_S:
             return None
-    found = rows(sweep)
+    found = rows(sweep, None, headline)
     write_text(file, _as_csv(found))
     return found
 
@@ -121,7 +130,7 @@ def _cell(value: float) -> str:
     return "" if math.isnan(value) else repr(value)
 
 
-def progress(directory: Path, job: Job, found: Sequence[Row] | None, started: float) -> str:
+def progress(directory: Path, job: Job, found: Sequence[Row] | None, started: float, total: int = 0) -> str:
     """One line about a job that has just ended, with an estimate of the time that the others need.
 
     Args:
@@ -129,6 +138,7 @@ def progress(directory: Path, job: Job, found: Sequence[Row] | None, started: fl
         job: how it ended.
         found: the whole sweep, if it was read.
         started: when the command was given.
+        total: jobs that there will be, where more are to come than there are folders.
     """
     status = status_of(directory, job)
     told = f"{directory.name}: {status} in {job.seconds:.1f} s"
@@ -139,9 +149,10 @@ def progress(directory: Path, job: Job, found: Sequence[Row] | None, started: fl
     mine = next((row for row in found if row.name == directory.name), None)
     if mine is not None and mine.headline is not None:
         told += f", {in_words(mine.headline)} {mine.metrics[mine.headline]:.3f}"
-    left = sum(row.status in ("pending", "running", "interrupted") for row in found)
+    total = max(total, len(found))
+    left = total - sum(row.status in ("finished", "pruned", "failed") for row in found)
     ended = sum(row.job.ended is not None and _seconds(row.job.ended) >= started for row in found)
-    told = f"[{len(found) - left}/{len(found)}] {told}"
+    told = f"[{total - left}/{total}] {told}"
     return f"{told}; about {duration((time.time() - started) / ended * left)} to go" if left and ended else told
 
 
@@ -163,10 +174,10 @@ def in_words(metric: str) -> str:
     return f"{name} of {detector[0]} ({part})" if detector else f"{name} ({part})"
 
 
-def at_the_end(sweep: Path, names: Sequence[str]) -> list[Row]:
+def at_the_end(sweep: Path, names: Sequence[str], headline: str | None = None) -> list[Row]:
     """The jobs of a command once it is done, those that were killed told from those that run elsewhere."""
     found = []
-    for row in rows(sweep, names):
+    for row in rows(sweep, names, headline):
         killed = row.status == "running" and not is_claimed(sweep / row.name)
         found.append(Row(row.name, row.job, "interrupted" if killed else row.status, row.metrics, row.headline))
     return found
@@ -179,7 +190,10 @@ def table(found: Sequence[Row]) -> Group:
     from rich.table import Table
 
     shown = sorted(found, key=lambda row: (row.status in ("finished", "pruned"), row.name))[:SHOWN]
-    result = Table("job", "status", "result", "seconds", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    result = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    result.add_column("job", overflow="fold")
+    for name in ("status", "result", "seconds"):
+        result.add_column(name)
     for row in shown:
         value = f"{in_words(row.headline)} {row.metrics[row.headline]:.3f}" if row.headline else row.job.error or ""
         status = "running elsewhere" if row.status == "running" else row.status

@@ -31,7 +31,7 @@ def train(arguments: list[str]) -> None:
 
     file, rest = file_first(arguments)
     words = [*_flags_first(rest), *searched()]
-    if not any(word.startswith(("-", "hydra.mode")) for word in words):
+    if not any(word.startswith(("-", "hydra.mode", "sweep=")) for word in words):
         compose(rest, file)  # Hydra makes the run's folder before it calls us; a wrong config shall leave none
     register()
     name = "train" if file is None else register_file(file, rest)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ecgan.errors import SweepError
+from ecgan.errors import ConfigError, SweepError
 from ecgan.sweep.execution import left_to_do
 from ecgan.sweep.naming import digest_in, job_name
 from ecgan.sweep.record import FILE, read_job, status_of
@@ -130,8 +130,14 @@ def parsed(loader: ConfigLoader, words: Sequence[str], params: dict[str, Any] | 
         loader: knows the groups.
         words: of the command line.
         params: ``hydra.sweeper.params``.
+
+    Raises:
+        ConfigError: when sweeps are swept.
     """
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
     given = [f"{key}={value}" for key, value in (params or {}).items()]
-    return list(OverridesParser.create(config_loader=loader).parse_overrides([*given, *words]))
+    overrides = list(OverridesParser.create(config_loader=loader).parse_overrides([*given, *words]))
+    if any(override.key_or_group == "sweep" and override.is_sweep_override() for override in overrides):
+        raise ConfigError("sweep names one file of conf/sweep; give one command for each.")
+    return overrides

@@ -77,7 +77,7 @@ def _rounded(value: str) -> str:
     try:
         return value if value.lstrip("-").isdecimal() else f"{float(value):.4g}"
     except ValueError:
-        return value
+        return value.strip("[]{}'\"")
 
 
 def _is_volatile(key: str) -> bool:

@@ -83,7 +83,8 @@ def objective(name: str, direction: str | None, detectors: Collection[str]) -> O
     Raises:
         ConfigError: when it is no value of the validation part.
     """
-    part, *between, metric = str(name).split("/")
+    part, _, rest = str(name).partition("/")
+    *between, metric = rest.split("/")
     if part != PART or len(between) > 1 or not metric:
         raise ConfigError(
             f"hydra.sweeper.objective is {name!r}, but a search may see the validation part only; name {EXAMPLES}."

@@ -76,9 +76,10 @@ class Search:
             self._settle(trial, job)
 
     def _address(self, trial: Trial | FrozenTrial) -> list[str]:
-        if self.settings.pruner is None or self.aim.detector is not None:
+        pruner = self.settings.pruner
+        if pruner is None or self.aim.detector is not None:
             return []  # a detector is judged once, after the training
-        address = TrialAddress(str(self.jobs.sweep / JOURNAL), STUDY, trial.number, self.aim.name)
+        address = TrialAddress(str(self.jobs.sweep / JOURNAL), STUDY, trial.number, self.aim.name, pruner)
         packed = address.packed().replace("\\", "\\\\").replace("'", "\\'")
         return [f"++hydra.job.env_set.{VARIABLE}='{packed}'"]
 

@@ -31,12 +31,14 @@ class TrialAddress:
         study: its name.
         number: of the trial.
         metric: what to report, as the model logs it.
+        pruner: node of the pruner, which a journal does not hold.
     """
 
     journal: str
     study: str
     number: int
     metric: str
+    pruner: dict[str, Any]
 
     def packed(self) -> str:
         """As the value of the environment variable."""
@@ -94,7 +96,11 @@ class Pruning(pl.Callback):
         if self.trial is None:
             import optuna
 
-            study: Any = optuna.load_study(study_name=self.address.study, storage=storage_of(self.address.journal))
+            from hydra.utils import instantiate
+
+            pruner = instantiate(self.address.pruner)
+            storage = storage_of(self.address.journal)
+            study = optuna.load_study(study_name=self.address.study, storage=storage, pruner=pruner)
             found = study.get_trials(deepcopy=False)[self.address.number]
             self.reported = frozenset(found.intermediate_values)
             self.trial = optuna.Trial(study, found._trial_id)  # as Optuna's own integrations do

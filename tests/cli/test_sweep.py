@@ -85,11 +85,11 @@ def test_the_same_command_again_does_nothing_again(command: Command, ran: list[s
     first = command("train", "-m", *QUICK, "seed=0,1").worked()
     assert ran == ["seed-0", "seed-1"]
     assert "auroc of knn (test) 0.750" in first
-    before = {name: os.stat(name).st_mtime_ns for name in left_in(command.folder) if name.endswith(".json")}
+    before = {name: Path(name).stat().st_mtime_ns for name in left_in(command.folder) if name.endswith(".json")}
     again = command("train", "-m", *QUICK, "seed=0,1").worked()
     assert ran == ["seed-0", "seed-1"]
     assert "Sweep of 2 job(s) (2 finished)" in again
-    assert {name: os.stat(name).st_mtime_ns for name in left_in(command.folder) if name.endswith(".json")} == before
+    assert {name: Path(name).stat().st_mtime_ns for name in left_in(command.folder) if name.endswith(".json")} == before
 
 
 def test_what_is_volatile_finds_the_same_jobs(command: Command, ran: list[str]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ecgan.errors import PrunedError
-from ecgan.sweep.naming import digest_in, job_digest
+from ecgan.sweep.naming import job_digest
 from ecgan.sweep.record import Job, claimed, read_job, status_of
 from ecgan.sweep.results import progress, recompute
 from ecgan.telling import sentence
@@ -35,8 +35,8 @@ class Task:
 
     def directory(self, cfg: DictConfig) -> Path:
         """Where the job belongs: where the sweeper said, or, with a sweeper that knows nothing of it, by the digest."""
-        given, own = Path(self.hydra.runtime.output_dir), job_digest(cfg)
-        return given if digest_in(given.name) == own else given / own
+        given = Path(self.hydra.runtime.output_dir)
+        return given / job_digest(cfg) if str(self.hydra.sweep.subdir) == "." else given
 
     @property
     def alone(self) -> bool:

@@ -26,8 +26,8 @@ HEADLINES = ("test/balanced_accuracy", "test/{}/auroc", "test/generated_mmd", "v
 """What to show of a run, of what it has: a classifier's own, a detector's, a generator's."""
 SHOWN = 50
 """Rows of the table at the end."""
-SHARE_S = 0.01
-"""Seconds per job that must have passed before the table is made again: reading it all takes about a tenth of that."""
+SHARE_S = 0.02
+"""Seconds per job that must have passed before the table is made again: reading it all takes a fraction of that."""
 
 Metrics = dict[str, float]
 """By part, detector and metric: test/knn/auroc, or val/loss for the model's own; means over folds."""

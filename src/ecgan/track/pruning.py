@@ -95,7 +95,6 @@ class Pruning(pl.Callback):
     def _found(self) -> Trial:
         if self.trial is None:
             import optuna
-
             from hydra.utils import instantiate
 
             pruner = instantiate(self.address.pruner)

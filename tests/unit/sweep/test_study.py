@@ -60,7 +60,7 @@ def test_the_same_seed_draws_the_same_trials(tmp_path: Path) -> None:
 
 def test_a_study_does_not_turn_around(tmp_path: Path) -> None:
     open_study(tmp_path, "minimize", None)
-    with pytest.raises(ConfigError, match="give another sweep.name"):
+    with pytest.raises(ConfigError, match=r"give another sweep\.name"):
         open_study(tmp_path, "maximize", None)
 
 

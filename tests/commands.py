@@ -32,13 +32,12 @@ class Outcome:
         assert [part for part in parts if part not in lines[0]] == [], lines[0]
         assert self.code == code, lines[0]
 
-    def refused_job(self, number: int, *parts: str) -> None:
-        """Assert that one job of a sweep failed: a line when it did, and the same sentence at the end."""
-        during, end = self.err.splitlines()
-        assert during.startswith(f"ecgan-train: job {number} (")
-        assert [part for part in parts if part not in during] == [], during
-        assert during.endswith(end.removeprefix("ecgan-train: "))
-        assert self.code in (1, 2)
+    def failed_jobs(self, failed: int, of: int, *parts: str) -> None:
+        """Assert that jobs of a sweep failed: a line with these parts when each did, and their number at the end."""
+        during = [line for line in self.out.splitlines() if ": failed in " in line]
+        assert len(during) == failed, self
+        assert [(part, line) for line in during for part in parts if part not in line] == []
+        self.refused(1, f"{failed} of {of} jobs failed;", "tries them again.")
 
     def worked(self) -> str:
         """Assert that the command succeeded without a word on standard error; return what it printed."""

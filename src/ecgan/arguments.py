@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
+from pathlib import Path
 
 from ecgan.errors import ConfigError, did_you_mean
 
@@ -66,3 +67,10 @@ def rate(given: dict[str, str], key: str) -> float | None:
     if not 0 < value < math.inf:
         raise ConfigError(f"{key} is {given[key]!r} but must be a number above 0.")
     return value
+
+
+def file_first(arguments: list[str]) -> tuple[Path | None, list[str]]:
+    """Take a YAML file off the front, if there is one."""
+    if arguments and "=" not in arguments[0] and not arguments[0].startswith(("-", "~")):
+        return Path(arguments[0]), arguments[1:]
+    return None, arguments

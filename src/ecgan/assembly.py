@@ -22,6 +22,7 @@ from rich.console import Console
 from threadpoolctl import threadpool_limits
 
 from ecgan.capabilities import Classifies, FitsLatents, Samples
+from ecgan.checkpointing import WholeCheckpoints
 from ecgan.checks import check_folder, learns_classes
 from ecgan.classify.callback import ClassificationCallback
 from ecgan.config import build, plain, plan_of
@@ -35,7 +36,6 @@ from ecgan.errors import ConfigError
 from ecgan.files import digest, replacing
 from ecgan.generate.callback import GenerationCallback, Judgment
 from ecgan.generate.writing import Description
-from ecgan.track.going_on import WholeCheckpoints
 from ecgan.types import Fold, Supervision
 
 log = logging.getLogger(__name__)
@@ -71,13 +71,13 @@ def open_data(cfg: DictConfig) -> Store:
     }
     facts["hash"] = digest(facts)
     directory = data / source.name / "processed" / facts["hash"][:16]
-    workers = cfg.preprocess.workers or _cores()
+    workers = cfg.preprocess.workers or cores()
     store = prepare(source, list(steps.values()), raw, directory, facts, workers)
     log.info("%d series of %s in %s", len(store), source.name, store.directory)
     return store
 
 
-def _cores() -> int:
+def cores() -> int:
     """Cores that this process may use, which are not all where a cluster gives out some."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

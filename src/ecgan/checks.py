@@ -40,6 +40,7 @@ AT_LEAST: dict[str, int] = {
     "generation.n": 0,
     "generation.every": 1,
     "generation.bootstrap": 0,
+    "sweep.retries": 0,
 }
 ABOVE_ZERO = ("split.test_size", "split.val_size", "trainer.limit_train_batches", "tracker.wait_s")
 ROLES: dict[str, tuple[str, str]] = {
@@ -67,6 +68,8 @@ def check_content(content: dict[str, Any]) -> None:
     """
     _check_values(content)
     _check_tracker(content["tracker"])
+    if content["sweep"]["name"] is not None:
+        check_folder("sweep.name", content["sweep"]["name"])
     for section in ("dataset", "transform", "model", "threshold"):
         _check_class(content[section], section, section)
     _check_steps(content["preprocess"]["steps"])

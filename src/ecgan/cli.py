@@ -4,32 +4,25 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from itertools import islice
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from ecgan.errors import ConfigError, IncompleteError, Interrupted, RunError, did_you_mean
+from ecgan.arguments import file_first
+from ecgan.errors import ConfigError, RunError
 from ecgan.telling import sentence
-from ecgan.usage import USAGE, conf_dir, wants_help
-
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
-    from rich.console import Console
+from ecgan.usage import USAGE, wants_help
 
 INTERRUPTED = 130
 SPINS = "1000"
 """Rounds that a thread waits awake for the others. Threads that never sleep crawl where another program wants the cores
 (a step of two LSTM layers took 3.2 s instead of 0.08 s), threads that sleep at once cost a third of a quiet machine."""
-FLAGS = {"-m": 0, "--multirun": 0, "-c": 1, "--cfg": 1, "--resolve": 0, "-p": 1, "--package": 1, "-i": 1, "--info": 1}
-FLAGS |= {"--hydra-help": 0, "--version": 0}
-"""Hydra's flags that are of use here, and how many values each takes."""
 
 
 def train() -> None:
     """``ecgan-train [FILE.yml] [key=value …]``: train, detect, report."""
-    _guarded("ecgan-train", _train)
+    from ecgan.training import train as run
+
+    _guarded("ecgan-train", run)
 
 
 def preprocess() -> None:
@@ -85,130 +78,6 @@ def _guarded(name: str, command: Callable[[list[str]], None]) -> None:
         sys.exit(code)
 
 
-def _train(arguments: list[str]) -> None:
-    if any(argument.startswith("resume=") for argument in arguments):
-        _resume(arguments)
-        return
-    import hydra
-
-    from ecgan.config import compose, register, register_file, searched
-
-    file, rest = _file_first(arguments)
-    words = [*_flags_first(rest), *searched()]
-    if not any(word.startswith(("-", "hydra.mode")) for word in words):
-        compose(rest, file)  # Hydra makes the run's folder before it calls us; a wrong config shall leave none
-    register()
-    name = "train" if file is None else register_file(file, rest)
-    given = list(sys.argv)
-    failures: list[Exception] = []
-
-    def job(cfg: DictConfig) -> None:
-        sys.argv = given  # what run.json records as the command
-        try:
-            _train_one(cfg)
-        except Exception as error:
-            failures.append(error)  # a failed job does not end a sweep
-            _tell_of_sweep(error)
-
-    with _seen_by_hydra([given[0], *words]):
-        hydra.main(config_path=str(conf_dir()), config_name=name, version_base="1.3")(job)()
-    if failures:
-        raise failures[0]
-
-
-def _resume(arguments: list[str]) -> None:
-    directory = Path(arguments[0].removeprefix("resume="))
-    if len(arguments) > 1 or directory == Path():
-        raise ConfigError("A run goes on with its own settings; give resume=<run directory> and nothing else.")
-    from rich.console import Console
-
-    from ecgan.experiment import resume
-
-    console = Console()
-    with _told(directory, console):
-        resume(directory, console)
-
-
-@contextmanager
-def _told(directory: Path, console: Console) -> Iterator[None]:
-    """Show the results of the block's run, and how a run goes on that a signal has stopped."""
-    from ecgan import report
-    from ecgan.interruption import interruptible
-
-    try:
-        with interruptible():
-            yield
-    except Interrupted:
-        console.print(f"Interrupted; go on with: ecgan-train resume={directory}", soft_wrap=True, markup=False)
-        raise
-    except IncompleteError:
-        console.print(report.table(directory))
-        raise
-    console.print(report.table(directory))
-    console.print(f"Run directory: {directory}", soft_wrap=True, markup=False)
-
-
-def _tell_of_sweep(error: Exception) -> None:
-    """Say at once which job of a sweep failed; the error of a single run is told when the command ends."""
-    from hydra.core.hydra_config import HydraConfig
-
-    cfg = HydraConfig.get()
-    if cfg.mode is not None and cfg.mode.name == "MULTIRUN":
-        which = ", ".join(cfg.overrides.task)
-        print(f"ecgan-train: job {cfg.job.num} ({which}): {sentence(error)[0]}", file=sys.stderr)
-
-
-def _flags_first(arguments: list[str]) -> list[str]:
-    """Put flags before settings, since Hydra's parser takes all settings in one piece.
-
-    Raises:
-        ConfigError: when Hydra does not know a flag.
-    """
-    flags: list[str] = []
-    settings: list[str] = []
-    rest = iter(arguments)
-    for argument in rest:
-        flag, mark, _ = argument.partition("=")
-        if not argument.startswith("-"):
-            settings.append(argument)
-        elif flag not in FLAGS:
-            raise ConfigError(f"There is no flag {flag}; {did_you_mean(flag, FLAGS)}")
-        else:
-            flags += [argument] if mark else [argument, *islice(rest, FLAGS[flag])]
-    return [*flags, *settings]
-
-
-@contextmanager
-def _seen_by_hydra(argv: list[str]) -> Iterator[None]:
-    """Hand Hydra its arguments, and its errors to us: it would print tracebacks and exit by itself."""
-    before, full = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
-    sys.argv, os.environ["HYDRA_FULL_ERROR"] = argv, "1"
-    try:
-        yield
-    finally:
-        sys.argv = before
-        if full is None:
-            del os.environ["HYDRA_FULL_ERROR"]
-        else:
-            os.environ["HYDRA_FULL_ERROR"] = full
-
-
-def _train_one(cfg: DictConfig) -> None:
-    from hydra.core.hydra_config import HydraConfig
-    from rich.console import Console
-
-    from ecgan.config import checked
-
-    hydra_cfg = HydraConfig.get()
-    directory = Path(hydra_cfg.runtime.output_dir)
-    cfg = checked(cfg)
-    from ecgan.experiment import run
-
-    console = Console()
-    with _told(directory, console):
-        run(cfg, directory, console, {"overrides": hydra_cfg.overrides.task, "hydra": {"hydra": hydra_cfg}})
-
-
 def _preprocess(arguments: list[str]) -> None:
     from rich.console import Console
 
@@ -222,7 +91,7 @@ def _preprocess(arguments: list[str]) -> None:
     from ecgan.assembly import about_store, open_data
     from ecgan.config import compose
 
-    file, overrides = _file_first(arguments)
+    file, overrides = file_first(arguments)
     store = open_data(compose(overrides, file))
     console.print("\n".join(about_store(store)), soft_wrap=True, highlight=False, markup=False)
     console.print(f"Store: {store.directory}", soft_wrap=True, highlight=False, markup=False)
@@ -314,9 +183,3 @@ def _sync(arguments: list[str]) -> None:
     if done.failed:
         told = "; ".join(done.failed)
         raise RunError(f"{told[0].upper()}{told[1:]}; give the same command again later.")
-
-
-def _file_first(arguments: list[str]) -> tuple[Path | None, list[str]]:
-    if arguments and "=" not in arguments[0] and not arguments[0].startswith(("-", "~")):
-        return Path(arguments[0]), arguments[1:]
-    return None, arguments

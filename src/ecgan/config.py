@@ -26,10 +26,11 @@ REDETECTED = ("detector", "threshold", "paths", "data.eval_batch_size", "trainer
 
 
 def register() -> None:
-    """Make the schema known to Hydra as ``schema``."""
+    """Make the schema known to Hydra as ``schema``, and what names a sweep's folder to OmegaConf."""
     from hydra.core.config_store import ConfigStore
 
     ConfigStore.instance().store(name="schema", node=TrainConfig)
+    OmegaConf.register_new_resolver("ecgan.first", lambda given, otherwise: given or otherwise, replace=True)
 
 
 def register_file(path: Path, overrides: Sequence[str] = ()) -> str:

@@ -30,6 +30,14 @@ class DivergedError(RunError):
     """A training gave values that are not finite; what was saved before is still good."""
 
 
+class PrunedError(RunError):
+    """A search gave a training up, because others were better by then."""
+
+
+class SweepError(EcganError):
+    """Some jobs of a sweep failed; what the others gave is there."""
+
+
 class IncompleteError(RunError):
     """Some folds of a run failed; what the others gave is there."""
 

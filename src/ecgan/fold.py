@@ -29,6 +29,7 @@ from ecgan.models.base import Model
 from ecgan.track.going_on import TrainingState, epochs_of, stopped_early
 from ecgan.track.metrics_file import MetricsFile
 from ecgan.track.progress import FoldProgress
+from ecgan.track.pruning import pruning
 from ecgan.types import Fold
 
 log = logging.getLogger(__name__)
@@ -68,6 +69,7 @@ def run_fold(
     metrics = MetricsFile(directory)
     best = ModelCheckpoint(directory / CHECKPOINTS, BEST, model.monitor, enable_version_counter=False)
     callbacks = [best, *_callbacks(cfg, data, model, directory, seed, console), TrainingState(metrics), *watchers]
+    callbacks += pruning(fold.number, cfg.trainer.max_epochs)
     if cfg.trainer.compile:
         model.compile_networks()
     if cfg.trainer.progress_bar:

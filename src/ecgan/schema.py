@@ -88,6 +88,14 @@ class TrackerConfig:
 
 
 @dataclass
+class SweepConfig:
+    """What a sweep is called, and how often failed jobs are tried again."""
+
+    name: str | None = None
+    retries: int = 2
+
+
+@dataclass
 class TrainConfig:
     """Everything a run is made of. Open groups are checked against their classes' signatures."""
 
@@ -104,3 +112,4 @@ class TrainConfig:
     generation: GenerationConfig = field(default_factory=GenerationConfig)
     tracker: TrackerConfig = field(default_factory=TrackerConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    sweep: SweepConfig = field(default_factory=SweepConfig)

@@ -17,6 +17,7 @@ GROUPS = (
     "trainer",
     "tracker",
     "experiment",
+    "sweep",
 )
 
 
@@ -56,9 +57,11 @@ to the same bytes. Without arguments it trains on 5,000 heartbeats that come wit
   ecgan-train model=beatgan dataset=wafer          change one word
   ecgan-train trainer.max_epochs=5 split.only=[0]  or a setting
   ecgan-train 'detector=[reconstruction,knn]'      several detectors on one fit
-  ecgan-train -m model=autoencoder,beatgan         one run for each
+  ecgan-train -m model=autoencoder,beatgan         one run for each; given again, it goes on where it stopped
+  ecgan-train sweep=seeds model=beatgan            the same from a file; hydra/launcher=joblib for several at once
   ecgan-train 'tracker=[wandb,mlflow]'             told to Weights & Biases and MLflow too
   ecgan-train my_config.yml                        a file written by ecgan-init
+  ecgan-train resume=<run directory>               go on with a run that was interrupted
 
 Groups, key=value:
 {_groups()}

@@ -14,8 +14,10 @@ from yaml import YAMLError
 from ecgan.errors import ConfigError
 from ecgan.usage import GROUPS
 
-SECTIONS = tuple(group for group in GROUPS if group != "experiment")
-ENTRY = re.compile(rf"(override |optional )*/?({'|'.join((*SECTIONS, 'experiment'))})")
+COLLECTIONS = ("experiment", "sweep")
+"""Groups whose files set what belongs to other sections."""
+SECTIONS = tuple(group for group in GROUPS if group not in COLLECTIONS)
+ENTRY = re.compile(rf"(override |optional )*/?({'|'.join((*SECTIONS, *COLLECTIONS))})")
 NAME = re.compile(r"[\w-]+")
 
 
@@ -56,7 +58,7 @@ def load(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     return {"defaults": ["schema", "hydra_settings", *groups, "_self_"], **content}
 
 
-ENTRY_NAMES = frozenset((*SECTIONS, "experiment"))
+ENTRY_NAMES = frozenset((*SECTIONS, *COLLECTIONS))
 
 
 def _parsed(path: Path) -> dict[str, Any]:

@@ -104,37 +104,11 @@ def test_a_command_leaves_the_process_as_it_was(command: Command, monkeypatch: p
 
     monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
     command("train", *QUICK, "model.network.latent=big").refused(2)
-    command("train", *QUICK, "+model.foo=1", "-m").refused_job(0)
+    command("train", *QUICK, "+model.foo=1", "-m").failed_jobs(1, 1, "'model.foo'")
     assert os.environ["HYDRA_FULL_ERROR"] == "0"
     assert Path.cwd() == command.folder
     assert sys.argv[0] == "ecgan-train"
     assert "-m" in sys.argv
-
-
-def test_a_sweep_runs_each_value(command: Command) -> None:
-    out = command("train", *QUICK[:2], "--multirun", *QUICK[2:], "model=autoencoder,vae").worked()
-    assert out.count("Run directory:") == 2
-    models = set()
-    for file in command.folder.rglob("run.json"):
-        assert json.loads(file.read_text())["status"] == "finished"
-        models.add(yaml.safe_load((file.parent / ".hydra" / "config.yaml").read_text())["model"]["_target_"])
-    assert {name.rpartition(".")[2] for name in models} == {"Autoencoder", "VAE"}
-
-
-def test_a_failed_job_does_not_end_the_sweep(command: Command) -> None:
-    outcome = command("train", *QUICK, "-m", "model.network.latent=-1,3")
-    outcome.refused_job(0, "model.network.latent=-1", "latent is -1 but must be at least 1")
-    assert outcome.code == 2
-    assert outcome.out.count("Run directory:") == 1
-    found = {json.loads(file.read_text())["status"] for file in command.folder.rglob("run.json")}
-    assert found == {"failed", "finished"}
-
-
-def test_a_sweep_with_a_misspelt_choice_never_begins(command: Command) -> None:
-    outcome = command("train", "-m", *QUICK, "model=autoencoder,beatgam")
-    outcome.refused(2, "no model named 'beatgam'", "did you mean 'beatgan'?")
-    assert not list(command.folder.rglob("run.json"))
-    assert not (command.folder / "data").exists()
 
 
 def test_a_runs_own_config_runs_again(command: Command, tiny_run: Path) -> None:

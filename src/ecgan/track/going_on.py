@@ -1,33 +1,19 @@
-"""What a training that was killed goes on from: checkpoints that are never torn, and what they must hold besides."""
+"""What a training that was killed goes on from: what its checkpoints must hold besides the weights."""
 
 from __future__ import annotations
 
 import random
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from ecgan.errors import RunError
-from ecgan.files import replacing
 from ecgan.track.metrics_file import MetricsFile
 
 STATE, TRAINED = "ecgan", "train/"
-
-
-class WholeCheckpoints(TorchCheckpointIO):
-    """Writes checkpoints under another name first, so that there is a whole one at any moment."""
-
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
-        """Write and rename."""
-        written = BytesIO()  # the archive would hold the name of a file, which is a temporary one here
-        torch.save(checkpoint, written)
-        with replacing(Path(path)) as temporary:
-            temporary.write_bytes(written.getbuffer())
 
 
 class TrainingState(Callback):

@@ -1,0 +1,1 @@
+"""Sweepers of ecgan. Hydra reads these modules whenever it starts, so they hold next to nothing."""

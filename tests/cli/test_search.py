@@ -1,0 +1,102 @@
+"""``hydra/sweeper=optuna``: trials that resume, are pruned, and are judged by the validation part only."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from commands import TINY, Command, left_in
+from ecgan import experiment
+from ecgan.sweep.objective import objective
+from ecgan.sweep.study import JOURNAL, open_study
+
+QUICK = (*TINY, "split.only=[0]", "trainer.threads=1")
+SEARCH = ("-m", "hydra/sweeper=optuna", "model.optimizer.lr=tag(log,interval(0.0001,0.1))", "model.network.latent=2,4")
+THRESHOLD = ("hydra.sweeper.pruner._target_=optuna.pruners.ThresholdPruner", "+hydra.sweeper.pruner.upper=0.0")
+
+
+def folder_of(command: Command) -> Path:
+    (journal,) = command.folder.rglob(JOURNAL)
+    return journal.parent
+
+
+def test_trials_are_counted_over_commands(command: Command) -> None:
+    first = command("train", *QUICK, *SEARCH, "hydra.sweeper.n_trials=2").worked()
+    assert "Best val/loss" in first
+    command("train", *QUICK, *SEARCH, "hydra.sweeper.n_trials=3").worked()
+    sweep = folder_of(command)
+    trials = open_study(sweep, "minimize", None).get_trials()
+    assert [trial.state.name for trial in trials] == ["COMPLETE"] * 3
+    assert len({trial.params["model.optimizer.lr"] for trial in trials}) == 3, "a command that goes on draws anew"
+    by_rate = {}
+    for file in sweep.glob("*/job.json"):
+        words = dict(word.partition("=")[::2] for word in json.loads(file.read_text())["overrides"])
+        by_rate[float(words["model.optimizer.lr"])] = objective("val/loss", None, ()).of(file.parent)
+    assert by_rate == {trial.params["model.optimizer.lr"]: trial.value for trial in trials}
+    for figure in ("optuna_history.png", "optuna_importance.png"):
+        assert (sweep / figure).read_bytes().startswith(b"\x89PNG")
+    again = command("train", *QUICK, *SEARCH, "hydra.sweeper.n_trials=3").worked()
+    assert "Autoencoder on" not in again
+
+
+def test_an_interrupted_trial_is_settled_by_the_next_command(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(experiment, "run_fold", killed)
+        assert command("train", *QUICK, *SEARCH, "hydra.sweeper.n_trials=1").code == 130
+    (begun,) = open_study(folder_of(command), "minimize", None).get_trials()
+    assert begun.state.name == "RUNNING"
+    command("train", *QUICK, *SEARCH, "hydra.sweeper.n_trials=1").worked()
+    (settled,) = open_study(folder_of(command), "minimize", None).get_trials()
+    assert (settled.state.name, settled.params) == ("COMPLETE", begun.params)
+
+
+def test_a_trial_is_given_up_when_the_pruner_says_so(command: Command) -> None:
+    out = command("train", *QUICK, *SEARCH, "hydra.sweeper.n_trials=1", *THRESHOLD).worked()
+    assert ": pruned in " in out
+    (trial,) = open_study(folder_of(command), "minimize", None).get_trials()
+    assert trial.state.name == "PRUNED"
+    assert list(trial.intermediate_values) == [0]
+    assert not list(command.folder.rglob("predictions.csv"))
+    again = command("train", *QUICK, *SEARCH, "hydra.sweeper.n_trials=1", *THRESHOLD).worked()
+    assert ": pruned in " not in again
+
+
+def test_a_failed_trial_is_tried_again_and_then_counts_as_failed(command: Command) -> None:
+    arguments = ("train", *QUICK, "-m", "hydra/sweeper=optuna", "hydra.sweeper.n_trials=1", "sweep.retries=1")
+    space = "model.network.latent=choice(-1)"
+    for state in ("RUNNING", "FAIL"):
+        command(*arguments, space).failed_jobs(1, 1, "latent is -1")
+        (trial,) = open_study(folder_of(command), "minimize", None).get_trials()
+        assert trial.state.name == state
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("test/loss", ("may see the validation part only", "'test/loss'")),
+        ("test/knn/auroc", ("may see the validation part only",)),
+        ("val/pca/auroc", ("the detectors are knn",)),
+        ("val/knn/f1", ("only auroc and average_precision",)),
+    ],
+)
+def test_what_is_no_validation_objective_is_refused(command: Command, name: str, parts: tuple[str, ...]) -> None:
+    command("train", *QUICK, *SEARCH, f"hydra.sweeper.objective={name}").refused(2, *parts)
+    assert left_in(command.folder) == []
+
+
+def test_nothing_to_search_for_is_refused(command: Command) -> None:
+    command("train", *QUICK, "-m", "hydra/sweeper=optuna").refused(2, "Nothing is searched for")
+
+
+def test_scores_of_a_detector_on_the_validation_part_can_be_searched_for(command: Command) -> None:
+    aim = "hydra.sweeper.objective=val/knn/auroc"
+    out = command("train", *QUICK, "sweep=random_search", "hydra.sweeper.n_trials=1", aim).worked()
+    (trial,) = open_study(folder_of(command), "maximize", None).get_trials()
+    assert trial.value is not None
+    assert 0 <= trial.value <= 1
+    assert f"Best val/knn/auroc: {trial.value:.6g}" in out

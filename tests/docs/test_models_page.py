@@ -110,7 +110,7 @@ def test_the_losses_of_a_model_that_can_be_conditional_are_there_and_how(name: s
     assert ("conditional" in node(name)) == ("Conditional:" in body)
 
 
-NOT_MEASURED = {"dcgan", "inception_time", "rdcgan"}
+NOT_MEASURED = {"dcgan", "inception_time"}
 """Models that `benchmarks/floors.py` has not been run for since their settings were changed."""
 UNTIL_THEN = pytest.mark.xfail(reason="run benchmarks/floors.py and take the model off this list", strict=True)
 

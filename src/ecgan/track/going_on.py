@@ -36,7 +36,7 @@ class TrainingState(Callback):
             "numpy": [kind, torch.from_numpy(np.asarray(keys).astype(np.int64)), *rest],
             "python": [torch.tensor(part) if isinstance(part, tuple) else part for part in random.getstate()],
         }
-        checkpoint[STATE] = state | ({"cuda": torch.cuda.get_rng_state_all()} if torch.cuda.is_initialized() else {})
+        checkpoint[STATE] = state | ({"cuda": torch.cuda.get_rng_state_all()} if torch.cuda.is_available() else {})
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Take it back where the training goes on; judging the best weights is no reason to forget the later rows."""

@@ -29,6 +29,8 @@ from ecgan.types import DataSpec, FloatArray, Scorer
 ABOUT, CONFIG, WEIGHTS = "bundle.json", "config.json", "weights.safetensors"
 TRANSFORM, LEARNED = "transform.json", "transform.safetensors"
 DETECTORS, NORMALS, SCORES = "detectors", "normals.safetensors", "scores"
+MOST_THREADS = 4096
+"""More than any machine has; starting as many as somebody writes into a file could end the process."""
 
 
 def load(place: str | Path, detector: str | None = None, fold: int = 0, sha256: str | None = None) -> PublishedDetector:
@@ -113,7 +115,10 @@ def _parts(directory: Path, about: dict[str, Any], cfg: dict[str, Any]) -> Parts
     transform = _transform(directory, cfg["transform"])
     scored = about["scored"]
     fs_hz, unit = about["dataset"]["fs_hz"], about["dataset"]["unit"]
-    return Parts(model, transform, channels, seq_len, unit, fs_hz, int(scored["batch"]), int(scored["threads"]), judges)
+    batch, threads = int(scored["batch"]), int(scored["threads"])
+    if batch < 1 or not 1 <= threads <= MOST_THREADS:
+        raise ValueError(f"it was scored in batches of {batch} with {threads} threads")
+    return Parts(model, transform, channels, seq_len, unit, fs_hz, batch, threads, judges)
 
 
 def _refuse_misplaced(role: str, node: Mapping[str, Any]) -> None:

@@ -118,6 +118,9 @@ WRONG: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "empty csv": ("x.csv", lambda path: path.write_text(""), "the input is empty"),
     "uneven csv": ("x.csv", lambda path: path.write_text("1,2,3\n"), "3 values per row, which 2 channels cannot share"),
     "disordered csv": ("x.csv", lambda path: path.write_text("c0_t1,c0_t0\n1,2\n"), "are not in order"),
+    "columns counted": ("x.csv", lambda path: path.write_text("0,1,2,3\n5,6,7,8\n"), "first line of .* counts its"),
+    "no rate": ("x.npz", lambda path: np.savez(path, x=X, fs_hz=-250.0), "holds a fs_hz that is no sampling rate"),
+    "two rates": ("x.npz", lambda path: np.savez(path, x=X, fs_hz=[250.0, 360.0]), "give one number above 0"),
     "binary csv": ("x.csv", lambda path: path.write_bytes(b"\xff\xfe\x00"), "is damaged or no .csv file"),
 }
 
@@ -148,6 +151,17 @@ def test_damage_that_shows_late(tmp_path: Path, kind: str) -> None:
     incoming = open_series(path, 2 if kind != "csv" else 1)
     with pytest.raises(DataError, match=f"is damaged or no .{kind} file"):
         list(incoming.blocks(2))
+
+
+@pytest.mark.parametrize(
+    "rows",
+    ["1,2\n3,4,5\n", "c0_t0,c0_t1\n1,2\n3,4,5\n", "c0_t0,c0_t1\n1,2,3\n4,5,6\n", "c0_t0,c0_t1,c0_t2\n1,2\n3,4\n"],
+)
+def test_a_row_of_another_length_is_not_cut(tmp_path: Path, rows: str) -> None:
+    (tmp_path / "x.csv").write_text(rows)
+    with pytest.raises(DataError, match=r"is damaged or no .csv file") as refused:
+        list(open_series(tmp_path / "x.csv", 1).blocks(2))
+    assert "\n" not in str(refused.value)
 
 
 def test_records_that_differ(tmp_path: Path) -> None:

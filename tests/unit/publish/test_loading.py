@@ -116,6 +116,14 @@ def test_a_hostile_config_is_refused(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["copy"]
 
 
+@pytest.mark.parametrize("scored", [{"batch": 0}, {"threads": 0}, {"threads": 10**9}, {"batch": "many"}], ids=str)
+def test_numbers_that_cannot_be_computed_with_are_refused(copy: Path, scored: dict[str, Any]) -> None:
+    about = json.loads((copy / "bundle.json").read_text("utf-8"))
+    change(copy, "bundle.json", scored=about["scored"] | scored)
+    with pytest.raises(RunError, match="is no bundle that this version can load"):
+        ecgan.load(copy)
+
+
 def test_a_detector_is_no_path(copy: Path) -> None:
     about = json.loads((copy / "bundle.json").read_text("utf-8"))
     shutil.copytree(copy / "detectors" / "knn", copy.parent / "outside")

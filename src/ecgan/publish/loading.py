@@ -19,7 +19,7 @@ from ecgan.detect.detector import Threshold
 from ecgan.errors import ConfigError, RunError
 from ecgan.evaluate.predictions import read_scores
 from ecgan.files import read_json, sha256_of
-from ecgan.nodes import TARGET, check_node, locate, refuse_foreign
+from ecgan.nodes import PARTS, TARGET, check_node, locate, refuse_foreign
 from ecgan.publish.detector import Judge, Parts, PublishedDetector
 from ecgan.publish.manifest import MANIFEST, opened
 from ecgan.publish.places import is_address, local
@@ -96,6 +96,7 @@ def _of_bundle(place: Path, sha256: str | None) -> PublishedDetector:
 def _parts(directory: Path, about: dict[str, Any], cfg: dict[str, Any]) -> Parts:
     refuse_foreign(cfg)
     for section in ("model", "transform", "detector"):
+        refuse_foreign(cfg[section], PARTS)
         check_node(cfg[section], section)
     roles = [("model", cfg["model"]), ("transform", cfg["transform"])]
     for role, node in (*roles, *(("scorer", cfg["detector"][name]["scorer"]) for name in about["detectors"])):

@@ -96,6 +96,9 @@ HOSTILE: dict[str, Callable[[dict[str, Any]], Any]] = {
     "logger as scorer": lambda cfg: cfg["detector"]["knn"].update(
         scorer={"_target_": "pytorch_lightning.loggers.CSVLogger", "save_dir": "owned"}
     ),
+    "logger inside the model": lambda cfg: cfg["model"].update(
+        network={"_target_": "pytorch_lightning.loggers.CSVLogger", "save_dir": "owned"}
+    ),
     "number as class": lambda cfg: cfg["model"].update(_target_=3),
 }
 

@@ -28,6 +28,8 @@ BESIDES = ("index", "label", "group")
 COLUMN = re.compile(r"c(\d+)_t(\d+)")
 DAMAGED = (ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
 LIST = "RECORDS"
+UNITLESS = ("", "NU")
+"""How WFDB's headers say that values have no unit."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,14 @@ class Incoming:
         shape: (N, C, T); N is -1 where nobody knows before the end.
         fs_hz: sampling rate, None where the file does not tell.
         blocks: reads them, at most so many at once, as (n, C, T) arrays in order.
+        units: of the channels, as far as the file tells.
     """
 
     path: Path
     shape: tuple[int, ...]
     fs_hz: float | None
     blocks: Callable[[int], Iterator[FloatArray]]
+    units: tuple[str, ...] = ()
 
 
 def open_series(path: Path, channels: int) -> Incoming:
@@ -236,11 +240,14 @@ def _wfdb(path: Path) -> Incoming:
         for start in range(0, len(names), size):
             records = [read_signals(folder, name) for name in names[start : start + size]]
             for record, name in zip(records, names[start:], strict=False):
-                if record.x.shape != first.x.shape or record.fs_hz != first.fs_hz:
-                    raise DataError(f"The record {name} of {path} has another shape or rate than the first; sort them.")
+                if (record.x.shape, record.fs_hz, record.units) != (first.x.shape, first.fs_hz, first.units):
+                    raise DataError(
+                        f"The record {name} of {path} has another shape, rate or unit than the first; sort them."
+                    )
             yield np.stack([record.x for record in records])
 
-    return Incoming(path, (len(names), *first.x.shape), first.fs_hz, blocks)
+    units = tuple(unit for unit in first.units if unit not in UNITLESS)
+    return Incoming(path, (len(names), *first.x.shape), first.fs_hz, blocks, units)
 
 
 @contextmanager

@@ -169,5 +169,5 @@ def test_records_that_differ(tmp_path: Path) -> None:
     write_series(tmp_path / "others", [(X[..., :9], None)], Description(7, 2, 9, "mV", 250.0))
     for file in (tmp_path / "others").glob("5.*"):
         (tmp_path / "series" / file.name).write_bytes(file.read_bytes())
-    with pytest.raises(DataError, match=r"The record 5 of .* has another shape or rate"):
+    with pytest.raises(DataError, match=r"The record 5 of .* has another shape, rate or unit"):
         list(open_series(tmp_path / "series", 2).blocks(3))

@@ -72,6 +72,14 @@ def test_nothing_is_tested_over_folds(tmp_path: Path) -> None:
     assert "p (Holm)" not in text
 
 
+@pytest.mark.parametrize("metric", ["auroc", "specificity"])
+def test_nothing_is_tested_where_no_method_has_the_metric(tmp_path: Path, metric: str) -> None:
+    """A test part of normals only has no AUROC, and a classifier no specificity."""
+    write_run(tmp_path / "a", {"-": {"accuracy": [0.9]}, "knn": {"auroc": [None], "specificity": [0.9]}})
+    assert report_of(tmp_path, metric=metric).rankings == []
+    assert "No test: 0 methods on 0 data sets in common" in (tmp_path / "out" / "table.md").read_text("utf-8")
+
+
 def test_a_detector_that_is_the_same_beside_every_model_is_one_method(many: Path) -> None:
     for number, of_set in enumerate(VALUES):
         v = of_set[0]

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ecgan.capabilities import Classifies
 from ecgan.errors import ConfigError
-from ecgan.nodes import TARGET, check_node, locate
+from ecgan.nodes import PARTS, TARGET, check_node, locate, refuse_foreign
 from ecgan.plugins import files_of
 from ecgan.splitplan import CROSS_VALIDATION, METHODS
 from ecgan.usage import conf_dir
@@ -145,6 +145,7 @@ def _check_class(node: Any, where: str, role: str) -> None:
     if method not in dir(cls):
         raise ConfigError(f"{where} names {cls.__name__}, which is not {what}; name another class in {where}.{TARGET}.")
     check_node(node, where)
+    refuse_foreign(node, PARTS)
 
 
 def _check_steps(steps: Any) -> None:

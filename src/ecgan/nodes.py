@@ -14,7 +14,9 @@ from ecgan.errors import ConfigError, did_you_mean
 from ecgan.plugins import trusted_packages
 
 TARGET, PARTIAL = "_target_", "_partial_"
-TRUSTED = ("ecgan", "torch.optim", "pytorch_lightning.loggers", "pytorch_lightning.callbacks")
+PARTS = ("ecgan", "torch.optim")
+"""Of what models, scorers and all else that is computed with are made, plug-ins besides."""
+TRUSTED = (*PARTS, "pytorch_lightning.loggers", "pytorch_lightning.callbacks")
 RUNTIME = frozenset({"spec", "n_classes"})
 """Constructor arguments that the program supplies and no file may set."""
 
@@ -42,27 +44,32 @@ def locate(target: str) -> type:
     return found
 
 
-def refuse_foreign(node: Any) -> None:
+def refuse_foreign(node: Any, trusted: tuple[str, ...] = TRUSTED) -> None:
     """Refuse a whole config that names anything outside of the allowed packages, without importing what it names.
+
+    Args:
+        node: plain containers, resolved.
+        trusted: packages that are allowed besides those of plug-ins; ``PARTS`` where no logger belongs, since some
+            write files when they are made.
 
     Raises:
         ConfigError: naming the first class that no config may name, or a value that is not resolved.
     """
     if isinstance(node, Mapping):
         if TARGET in node:
-            _refuse_outside(node[TARGET])
+            _refuse_outside(node[TARGET], trusted)
         for value in node.values():
-            refuse_foreign(value)
+            refuse_foreign(value, trusted)
     elif isinstance(node, Sequence) and not isinstance(node, str):
         for value in node:
-            refuse_foreign(value)
+            refuse_foreign(value, trusted)
     elif isinstance(node, str) and "${" in node:
         raise ConfigError(f"The config holds {node!r}, which is not resolved; write the value itself.")
 
 
-def _refuse_outside(target: Any) -> tuple[str, ...]:
+def _refuse_outside(target: Any, trusted: tuple[str, ...] = TRUSTED) -> tuple[str, ...]:
     """Packages that a config may name, if the target is within one of them."""
-    allowed = (*TRUSTED, *trusted_packages())
+    allowed = (*trusted, *trusted_packages())
     if not isinstance(target, str) or not _within(target, allowed):
         raise ConfigError(
             f"The config names {target!r}, which is outside the allowed packages ({', '.join(allowed)}); "

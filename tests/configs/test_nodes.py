@@ -87,6 +87,13 @@ def test_what_an_allowed_module_imported_is_refused(target: str) -> None:
         locate(target)
 
 
+def test_a_logger_is_no_part_of_a_model() -> None:
+    """Some write files when they are made."""
+    logger = ["model.optimizer._target_=pytorch_lightning.loggers.CSVLogger", "+model.optimizer.save_dir=x"]
+    with pytest.raises(ConfigError, match=r"CSVLogger', which is outside the allowed packages \(ecgan, torch.optim"):
+        compose(["model=autoencoder", "~model.optimizer.lr", *logger])
+
+
 @pytest.mark.parametrize("target", [None, 3, ["os.system"], {TARGET: "os.system"}, True])
 def test_a_target_that_is_no_text_is_refused(target: Any) -> None:
     with pytest.raises(ConfigError, match="outside the allowed packages"):

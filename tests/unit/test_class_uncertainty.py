@@ -65,3 +65,8 @@ def test_every_metric_has_an_interval_around_it() -> None:
     values, found = classification_metrics(predicted), classification_intervals(predicted, 200)
     assert set(found) == set(values)
     assert all(low < values[name] < high for name, (low, high, _) in found.items())
+
+
+def test_one_patient_alone_gives_no_interval() -> None:
+    found = classification_intervals(table(60, 1), replicates=20)
+    assert all(math.isnan(low) and math.isnan(high) for low, high, _ in found.values())

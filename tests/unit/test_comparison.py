@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from ecgan.comparison import compare, parse
 from ecgan.comparison.command import Report, read_all
 from ecgan.comparison.rows import Row, rows_of
 from ecgan.comparison.settings import labels, method_text, model_name, sections
-from ecgan.errors import ConfigError, RunError
+from ecgan.errors import ConfigError, DataError, RunError
 from ecgan.files import write_json
 from finished_runs import AUTOENCODER, BEATGAN, CONFIG, write_run
 
@@ -74,6 +75,13 @@ def test_what_differs_in_more_than_the_seed_is_never_averaged(tmp_path: Path, ch
     write_run(tmp_path / "b", {"knn": {"auroc": [0.1, 0.2]}}, seed=1, **(same | change))
     means = {round(row.entry("auroc").mean, 6) for row in rows_in(tmp_path)}  # type: ignore[union-attr]
     assert means == {0.85, 0.15}
+
+
+def test_a_setting_is_ignored_in_its_own_section_only() -> None:
+    for section, ignored in (("transform", False), ("model", False), ("trainer", True)):
+        one, other = (method_text(sections(f"{section}:\n  threads: {n}\n")) for n in (1, 2))
+        assert (one == other) is ignored
+    assert method_text(sections("transform:\n  seed: 1\n")) != method_text(sections("transform:\n  seed: 2\n"))
 
 
 def test_another_device_is_the_same_method(tmp_path: Path) -> None:
@@ -253,14 +261,38 @@ def test_wrong_settings_are_refused(arguments: list[str], words: str) -> None:
 
 def test_only_what_was_asked_for(tmp_path: Path) -> None:
     write_run(tmp_path / "a", KNN | {"pca": {"auroc": [0.5, 0.5]}})
-    write_run(tmp_path / "b", KNN, dataset="other", model=BEATGAN)
+    write_run(tmp_path / "b", {"knn": {"auroc": [0.8], "auroc_low": [0.7]}}, dataset="other", model=BEATGAN)
     out = str(tmp_path / "out")
     assert [row.detector for row in report_of(tmp_path, out=out, detector="pca").rows] == ["pca"]
     assert [row.protocol.dataset for row in report_of(tmp_path, out=out, dataset="other,none").rows] == ["other"]
     with pytest.raises(RunError, match="No run has results of model=vae"):
         report_of(tmp_path, out=out, model="vae")
-    with pytest.raises(ConfigError, match="did you mean 'auroc'"):
-        report_of(tmp_path, out=out, metric="auruc")
+    for metric in ("auruc", "auroc_low"):
+        with pytest.raises(ConfigError, match="did you mean 'auroc'"):
+            report_of(tmp_path, out=out, metric=metric)
+
+
+def test_the_report_of_a_run_is_not_replaced(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "a", KNN)
+    (run / "report.html").write_text("of the run", encoding="utf-8")
+    with pytest.raises(ConfigError, match="is a run directory, whose own report"):
+        report_of(run, out=str(run))
+    assert (run / "report.html").read_text("utf-8") == "of the run"
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_run(tmp_path / "runs" / "a", KNN)
+    (tmp_path / "runs" / "closed").mkdir()
+    scandir = os.scandir
+
+    def refusing(folder: str) -> Any:
+        if folder.endswith("closed"):
+            raise PermissionError(13, "Permission denied", folder)
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    with pytest.raises(DataError, match=r"Cannot read .*closed \(Permission denied\)"):
+        report_of(tmp_path / "runs", out=str(tmp_path / "out"))
 
 
 def test_names_of_models_are_those_of_their_files() -> None:

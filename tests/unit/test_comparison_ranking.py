@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from ecgan.comparison import compare, parse
 from ecgan.comparison.command import Report
 from ecgan.comparison.leakage import pairs_of
 from ecgan.evaluate.significance import mean_ranks, pairwise
+from ecgan.files import write_json
 from finished_runs import BEATGAN, write_run
 
 VALUES = np.random.default_rng(3).uniform(0.5, 0.9, (7, 3)) + np.array([0, 0.02, 0.3])
@@ -70,6 +72,14 @@ def test_nothing_is_tested_over_folds(tmp_path: Path) -> None:
     assert "p (Holm)" not in text
 
 
+@pytest.mark.parametrize("metric", ["auroc", "specificity"])
+def test_nothing_is_tested_where_no_method_has_the_metric(tmp_path: Path, metric: str) -> None:
+    """A test part of normals only has no AUROC, and a classifier no specificity."""
+    write_run(tmp_path / "a", {"-": {"accuracy": [0.9]}, "knn": {"auroc": [None], "specificity": [0.9]}})
+    assert report_of(tmp_path, metric=metric).rankings == []
+    assert "No test: 0 methods on 0 data sets in common" in (tmp_path / "out" / "table.md").read_text("utf-8")
+
+
 def test_a_detector_that_is_the_same_beside_every_model_is_one_method(many: Path) -> None:
     for number, of_set in enumerate(VALUES):
         v = of_set[0]
@@ -84,6 +94,16 @@ def test_methods_that_lack_a_data_set_are_left_out_and_named(many: Path) -> None
     ((_, found),) = report_of(many).rankings
     assert [name for name in found.methods if "rare" in name] == []
     assert any("autoencoder + rare" in note for note in found.notes)
+
+
+def test_means_over_other_folds_are_named(many: Path) -> None:
+    assert not any("same folds" in note for note in report_of(many).rankings[0][1].notes)
+    for number, of_set in enumerate(VALUES):
+        few = [of_set[0]] if number in (2, 5) else [of_set[0], of_set[0]]
+        write_run(many / f"few{number}", {"few": {"auroc": few}}, dataset=f"set{number}", splits=f"set{number}True")
+    ((_, found),) = report_of(many).rankings
+    assert "autoencoder + few" in found.methods
+    assert "Means are not over the same folds for every method on: set2, set5." in found.notes
 
 
 def test_two_divisions_of_the_same_data_are_one_sample(many: Path) -> None:
@@ -119,6 +139,18 @@ def test_splits_that_differ_in_more_are_paired_only_where_there_are_no_others(tm
     assert (pair.also, pair.mixed.protocol.splits) == ("", "exact")
 
 
+def test_the_price_names_no_patients_where_some_groups_are_records(tmp_path: Path) -> None:
+    for number, grouping in enumerate(("patient", "record")):
+        for group in (False, True):
+            place = tmp_path / f"{number}{group}"
+            write_run(place, {"knn": {"auroc": [0.8]}}, dataset=f"set{number}", group=group)
+            facts = json.loads((place / "run.json").read_text("utf-8"))
+            facts["protocol"]["grouping"] = grouping
+            write_json(place / "run.json", facts)
+    report_of(tmp_path)
+    assert "| groups mixed | groups kept apart |" in (tmp_path / "out" / "table.md").read_text("utf-8")
+
+
 def test_there_is_no_price_where_groups_are_unknown_or_bounds_are_compared(tmp_path: Path) -> None:
     write_run(tmp_path / "a", {"knn": {"auroc": [0.8]}}, groups_known=False)
     write_run(tmp_path / "b", {"knn": {"auroc": [0.9]}}, groups_known=False, group=False)
@@ -128,10 +160,10 @@ def test_there_is_no_price_where_groups_are_unknown_or_bounds_are_compared(tmp_p
 
 
 def test_latex_escapes_names_and_closes_every_table(tmp_path: Path) -> None:
-    write_run(tmp_path / "a", {"k_n&n": {"auroc": [0.8, 0.9]}}, dataset="50%_set")
+    write_run(tmp_path / "a", {"k_n&n": {"auroc": [0.8, 0.9]}}, dataset="50%_set<a|b>")
     report_of(tmp_path)
     text = (tmp_path / "out" / "table.tex").read_text("utf-8")
-    assert r"50\%\_set & A & autoencoder & k\_n\&n" in text
+    assert r"50\%\_set\textless{}a\textbar{}b\textgreater{} & A & autoencoder & k\_n\&n" in text
     assert r"$\pm$" in text
     assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 1
 
@@ -141,6 +173,14 @@ def test_names_cannot_break_the_page_or_the_table(tmp_path: Path) -> None:
     report_of(tmp_path)
     assert "<b>" not in (tmp_path / "out" / "report.html").read_text("utf-8")
     assert r"&lt;b>a\|b&lt;/b>" in (tmp_path / "out" / "table.md").read_text("utf-8")
+
+
+def test_names_in_notes_cannot_break_the_page(many: Path) -> None:
+    values = {name: {"auroc": [0.7, 0.8]} for name in NAMES}
+    write_run(many / "hostile", values, dataset="<img src=x>")
+    report_of(many)
+    for name in ("report.html", "table.md"):
+        assert "<img src=x>" not in (many / "out" / name).read_text("utf-8")
 
 
 def test_of_false_alarms_fewer_are_better(many: Path) -> None:

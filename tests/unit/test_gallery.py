@@ -96,3 +96,8 @@ def test_headings_stand_over_their_columns() -> None:
     places = {text.get_text(): text.get_position()[0] for text in figure.texts}
     first, *_, last = (axis.get_position() for axis in figure.axes)
     assert first.x0 < places["left"] < 0.5 < places["right"] < last.x1
+
+
+def test_a_class_is_no_formula(tmp_path: Path) -> None:
+    shown = Shown(torch.zeros(1, 4).numpy(), "$x_a_b$", alarm=False)
+    panels([("$x_a_b$", [shown])], 1, "title").savefig(tmp_path / "a.png")

@@ -91,3 +91,12 @@ def test_the_diagram_names_every_method_with_its_rank_and_draws_every_clique() -
     thick = [line for line in axis.get_lines() if line.get_linewidth() == 3]
     ends = sorted(tuple(np.round(np.asarray(line.get_xdata()), 2)) for line in thick)
     assert ends == [(0.97, 2.13), (2.07, 2.93)]
+
+
+def test_names_of_the_diagram_are_no_formulas_and_long_ones_are_cut() -> None:
+    names = ["a ($x_a_b$)", "b" * 60]
+    figure = critical_difference(names, np.array([1.0, 2.0]), np.ones((2, 2)), "on $x_a_b$")
+    figure.savefig(BytesIO(), format="png", dpi=40)
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert "a ($x_a_b$)  1.00" in texts
+    assert f"{'b' * 45}…  2.00" in texts

@@ -158,3 +158,10 @@ def test_series_of_one_patient_are_not_taken_for_independent() -> None:
             held[name] += low <= 0.5 <= high
     assert held["patients"] >= 85
     assert held["series"] <= 60
+
+
+def test_one_patient_alone_gives_no_interval() -> None:
+    """All draws are alike, and an interval without width would promise certainty."""
+    found = detection_intervals(table(60, 1), replicates=20)
+    assert set(found) >= HEADLINE
+    assert all(math.isnan(low) and math.isnan(high) for low, high, _ in found.values())

@@ -115,8 +115,11 @@ def compare(request: Request) -> Report:
     """Read the runs and write ``table.csv``, ``.md`` and ``.tex``, ``report.html``, ``problems.csv`` and figures.
 
     Raises:
+        ConfigError: when there is no such metric, or the report would replace that of a run.
         RunError: when no run below the folders has results, or none that was asked for.
     """
+    if (request.out / "run.json").exists():
+        raise ConfigError(f"{request.out} is a run directory, whose own report.html would be lost; give another out=….")
     problems: list[Problem] = []
     rows, repeats = rows_of(read_all(request.folders, problems))
     problems += repeats
@@ -126,8 +129,8 @@ def compare(request: Request) -> Report:
     if not rows:
         words = ", ".join(f"{key}={','.join(names)}" for key, names in request.only.items())
         raise RunError(f"No run has results of {words}; see what there is with ecgan-report without them.")
-    if request.metric is not None and not any(request.metric in row.cells for row in rows):
-        known = {name for row in rows for name in tables.plain_metrics(row)}
+    known = {name for row in rows for name in tables.plain_metrics(row)}
+    if request.metric is not None and request.metric not in known:
         raise ConfigError(f"No run has a metric {request.metric!r}; {did_you_mean(request.metric, known)}")
     report = _report(request, rows, problems)
     _write(request, report)

@@ -41,6 +41,7 @@ ROW = (
 LATEX = str.maketrans(
     {character: f"\\{character}" for character in "&%$#_{}"}
     | {"±": r"$\pm$", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
+    | {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}"}
 )
 LONG = 40
 """Characters from which on a cell of words is broken over lines."""
@@ -79,7 +80,12 @@ def problems_csv(found: Iterable[Problem]) -> str:
 
 def as_markdown(title: str, lead: Sequence[str], tables: Iterable[Table], figures: Iterable[Path]) -> str:
     """All tables in Markdown, and links to the figures beside it."""
-    parts = [f"# {title}", *lead, *map(_markdown, tables), *(f"![{path.stem}]({path.name})" for path in figures)]
+    parts = [
+        f"# {title}",
+        *map(_escaped, lead),
+        *map(_markdown, tables),
+        *(f"![{path.stem}]({path.name})" for path in figures),
+    ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -90,7 +96,7 @@ def _markdown(shown: Table) -> str:
     ]
     lines += [[_escaped(f"{cell.text} {cell.small}".strip()) for cell in row] for row in shown.rows]
     body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return "\n\n".join([f"## {shown.title}", *shown.notes, *([body] if shown.rows else [])])
+    return "\n\n".join([f"## {shown.title}", *map(_escaped, shown.notes), *([body] if shown.rows else [])])
 
 
 def _escaped(text: str) -> str:

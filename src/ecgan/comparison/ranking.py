@@ -61,8 +61,9 @@ def rank(rows: Sequence[Row], metric: str, larger_is_better: bool = True) -> Ran
     """
     notes: list[str] = []
     chosen = _one_protocol_each([row for row in rows if _defined(row, metric)], notes)
-    table = _table(_merged(chosen, metric, notes), metric)
-    datasets, methods, values = _complete(table, notes)
+    merged = _merged(chosen, metric, notes)
+    datasets, methods, values = _complete(_table(merged, metric, notes), notes)
+    notes += _uneven(row for name in methods for row in merged[name] if row.protocol.dataset in datasets)
     if len(datasets) < LEAST_DATASETS or len(methods) < 2:  # noqa: PLR2004 - a pair
         return (
             f"No test: {_counted(len(methods), 'method')} on {_counted(len(datasets), 'data set')} in common, and it "
@@ -124,20 +125,31 @@ def _merged(rows: list[Row], metric: str, notes: list[str]) -> dict[str, list[Ro
     return found
 
 
-def _table(methods: dict[str, list[Row]], metric: str) -> dict[str, dict[str, float]]:
+def _table(methods: dict[str, list[Row]], metric: str, notes: list[str]) -> dict[str, dict[str, float]]:
     """Mean of each method on each data set; a name that means two methods on one data set is none."""
     table: dict[str, dict[str, float]] = {}
     for name, rows in methods.items():
         if max(Counter(row.protocol.dataset for row in rows).values()) == 1:
             table[name] = {row.protocol.dataset: moments(row.cells[metric])[0] for row in rows}
+        else:
+            notes.append(f"Left out, because two methods of one data set have the name: {name}.")
     return table
+
+
+def _uneven(rows: Iterable[Row]) -> list[str]:
+    """Says on which data sets the means of methods are not over the same folds."""
+    folds: dict[str, set[tuple[int, ...]]] = defaultdict(set)
+    for row in rows:
+        folds[row.protocol.dataset].add(tuple(row.folds))
+    uneven = [dataset for dataset, different in folds.items() if len(different) > 1]
+    return [f"Means are not over the same folds for every method on: {', '.join(uneven)}."] if uneven else []
 
 
 def _complete(table: dict[str, dict[str, float]], notes: list[str]) -> tuple[list[str], list[str], FloatArray]:
     """A part of the table without gaps: again and again the row or column with the largest share of gaps goes."""
     methods = list(table)
     datasets = sorted({dataset for values in table.values() for dataset in values})
-    values = np.array([[table[m].get(d, np.nan) for m in methods] for d in datasets]).reshape(len(datasets), -1)
+    values = np.array([[table[m].get(d, np.nan) for m in methods] for d in datasets]).reshape(len(datasets), len(methods))
     rows, columns = np.ones(len(datasets), bool), np.ones(len(methods), bool)
     while np.isnan(values[np.ix_(rows, columns)]).any():
         gaps = np.isnan(values) & rows[:, None] & columns

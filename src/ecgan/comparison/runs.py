@@ -12,6 +12,7 @@ from typing import Any
 
 from ecgan.comparison.settings import method_text, model_name, rule_texts, sections
 from ecgan.errors import RunError
+from ecgan.files import reading
 from ecgan.report.collect import COLUMNS, FAILED, MODEL
 
 HEADER = ",".join(COLUMNS)
@@ -92,6 +93,7 @@ def find(folders: Iterable[Path]) -> list[Path]:
     """All run directories in these folders, later detections included, each once.
 
     Raises:
+        DataError: when a folder cannot be read.
         RunError: when a folder does not exist.
     """
     found: dict[str, None] = {}
@@ -104,7 +106,7 @@ def find(folders: Iterable[Path]) -> list[Path]:
 
 def _below(folder: str) -> Iterator[str]:
     """Run directories below a folder; nothing is looked for in their folds, and links are not followed."""
-    with os.scandir(folder) as entries:
+    with reading(Path(folder)), os.scandir(folder) as entries:
         inner = {entry.name: entry.is_dir(follow_symlinks=False) for entry in entries}
     is_run = "run.json" in inner or any(name.startswith("fold_") and is_dir for name, is_dir in inner.items())
     if is_run:

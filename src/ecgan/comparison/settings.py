@@ -19,14 +19,15 @@ from ecgan.plugins import files_of
 from ecgan.usage import conf_dir
 
 SECTION = re.compile(r"^(?=\w+:)", re.MULTILINE)
-METHOD = ("model", "transform", "data", "trainer", "split")
-"""Sections that a method consists of, besides its detector; the data are told apart by their checksum."""
-IGNORED = re.compile(
-    r"^  (?:eval_batch_size|accelerator|devices|deterministic|compile|threads|progress_bar|figures|method|folds|test"
-    r"|test_size|val_size|abnormal|train_on|group|path|seed|only):.*\n",
-    re.MULTILINE,
-)
-"""Settings that change no more than the last digits, and those of the split, which has a digest of its own."""
+METHOD = ("model", "transform", "data", "trainer")
+"""Sections that a method consists of, besides its detector; the data and the split have checksums of their own."""
+IGNORED = {
+    "data": re.compile(r"^  eval_batch_size:.*\n", re.MULTILINE),
+    "trainer": re.compile(
+        r"^  (?:accelerator|devices|deterministic|compile|threads|progress_bar|figures):.*\n", re.MULTILINE
+    ),
+}
+"""Settings that change no more than the last digits, by section; another section may call something else the same."""
 NETWORK = "ecgan.networks."
 MISSING = "-"
 
@@ -39,7 +40,8 @@ def sections(text: str) -> dict[str, str]:
 
 def method_text(parts: Mapping[str, str]) -> str:
     """All that makes the training of a run another one, but for its data, its folds and its seed."""
-    return "".join(parts["model"] if name == "model" else IGNORED.sub("", parts.get(name, "")) for name in METHOD)
+    own = {name: parts.get(name, "") for name in METHOD}
+    return "".join(IGNORED[name].sub("", text) if name in IGNORED else text for name, text in own.items())
 
 
 @lru_cache(maxsize=100_000)

@@ -183,7 +183,8 @@ def _groups(known: Protocol) -> str:
 def price(pairs: Sequence[Pair], names: dict[Protocol, str], digits: int = 3) -> Table:
     """Patient-wise beside mixed results of the same method, and how much too good the mixed ones look."""
     also = any(pair.also for pair in pairs)
-    grouping = pairs[0].apart.protocol.grouping
+    groupings = {pair.apart.protocol.grouping for pair in pairs}
+    grouping = groupings.pop() if len(groupings) == 1 else "group"
     head = ("data set", "splits", "method", *(["also differs"] if also else []), "metric")
     head += (f"{grouping}s mixed", f"{grouping}s kept apart", "price of leakage")
     body = []

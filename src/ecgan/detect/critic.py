@@ -34,7 +34,10 @@ class Critic(Stateless):
         """Map (B, C, T) to (B,)."""
         assert isinstance(model, Discriminates)  # noqa: S101 - checked when the config was composed
         logit = model.discriminate(x).cpu().double()  # 1 - p is 0 in single precision for a critic that is sure
-        return F.softplus(-logit) if self.strategy == "log" else torch.sigmoid(-logit)
+        if self.strategy == "target":
+            return torch.sigmoid(-logit)
+        # F.softplus(-logit), which ONNX Runtime does not have in double precision
+        return F.relu(-logit) + torch.log1p(torch.exp(-logit.abs()))
 
 
 class FeatureMatching(Stateless):

@@ -15,7 +15,7 @@ from ecgan.evaluate.uncertainty import (
     Replicates,
     drawn,
     group_numbers,
-    interval,
+    intervals,
     ratio,
     sums_by_group,
 )
@@ -32,8 +32,7 @@ def classification_intervals(
         replicates: how often groups are drawn.
         seed: of the draws.
     """
-    found = classification_replicates(predictions, replicates, seed)
-    return {name: interval(values) for name, values in found.items()}
+    return intervals(classification_replicates(predictions, replicates, seed), predictions)
 
 
 def classification_replicates(predictions: pd.DataFrame, replicates: int, seed: int) -> Replicates:

@@ -47,7 +47,7 @@ def panels(
         for column, axis in enumerate(axes):
             _panel(axis, series[column] if column < len(series) else None)
         box = axes[0].get_position()
-        figure.text(0.01, (box.y0 + box.y1) / 2, name, va="center", fontsize=9, wrap=True)
+        figure.text(0.01, (box.y0 + box.y1) / 2, name, va="center", fontsize=9, wrap=True, parse_math=False)
     for number, heading in enumerate(groups):
         share = columns // len(groups)
         left, right = (grid[0, number * share + end].get_position() for end in (0, share - 1))
@@ -61,7 +61,7 @@ def _panel(axis: Axes, shown: Shown | None) -> None:
         axis.axis("off")
         return
     axis.plot(shown.x[0], color=ABNORMAL if shown.alarm else NORMAL, linewidth=1)
-    axis.set_title(shown.title, fontsize=8, pad=2)
+    axis.set_title(shown.title, fontsize=8, pad=2, parse_math=False)
     axis.tick_params(labelsize=6, length=2, pad=1)
     axis.locator_params(nbins=3)
     axis.spines[["top", "right"]].set_visible(False)

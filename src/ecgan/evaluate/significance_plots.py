@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from textwrap import shorten
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -47,7 +46,7 @@ def critical_difference(
         ends = [ranks[order[first]] - 0.03, ranks[order[last]] + 0.03]
         axis.plot(ends, [0.45 + 0.25 * row] * 2, color=BAR, linewidth=3, solid_capstyle="round")
     axis.set_ylim(depth + per_side, -0.8)
-    axis.set_title(title, fontsize=10)
+    axis.set_title(title, fontsize=10, parse_math=False)
     return figure
 
 
@@ -66,6 +65,7 @@ def _label(axis: Axes, rank: float, depth: float, name: str, n_methods: int, lef
     margin = 0.1 * max(n_methods - 1, 1)
     end = 1 - margin if left else n_methods + margin
     axis.plot([rank, rank, end], [0, depth, depth], color=LINE, linewidth=0.8)
-    said = f"{shorten(name, LONGEST, placeholder='…')}  {rank:.2f}"
+    said = f"{name if len(name) <= LONGEST else name[: LONGEST - 1] + '…'}  {rank:.2f}"
     place = end - margin / 5 if left else end + margin / 5
-    axis.text(place, depth, said, ha="right" if left else "left", va="center", fontsize=8)
+    # settings stand in names, and two dollar signs would begin a formula
+    axis.text(place, depth, said, ha="right" if left else "left", va="center", fontsize=8, parse_math=False)

@@ -38,7 +38,8 @@ Replicates = dict[str, FloatArray]
 class Interval(NamedTuple):
     """95 % interval of a metric, and in how many replicates the metric was undefined.
 
-    Both ends are NaN where more than a fifth of the replicates are undefined.
+    Both ends are NaN where more than a fifth of the replicates are undefined, or where there is a single group, whose
+    draws are all alike.
     """
 
     low: float
@@ -54,7 +55,13 @@ def detection_intervals(predictions: pd.DataFrame, replicates: int = REPLICATES,
         replicates: how often groups are drawn.
         seed: of the draws; tables with the same groups get the same draws.
     """
-    found = detection_replicates(predictions, replicates, seed)
+    return intervals(detection_replicates(predictions, replicates, seed), predictions)
+
+
+def intervals(found: Replicates, predictions: pd.DataFrame) -> dict[str, Interval]:
+    """Intervals of all metrics of a table from their replicates."""
+    if not group_numbers(predictions).any():
+        return {name: Interval(NAN, NAN, int(np.isnan(values).sum())) for name, values in found.items()}
     return {name: interval(values) for name, values in found.items()}
 
 

@@ -13,6 +13,8 @@ from ecgan.nodes import TARGET, locate
 from ecgan.publish.detector import Parts
 from ecgan.report.collect import collect, summarize
 from ecgan.report.words import facts as told
+from ecgan.report.words import over
+from ecgan.schema import TrackerConfig
 from ecgan.trained import Trained
 
 OWN = ("name", "note", "classes", "counts", "unit", "fs_hz", "groups_known", "hash")
@@ -35,7 +37,7 @@ def about_bundle(
         metrics: of its test part, by detector.
     """
     facts, entry, cfg = provenance.read_finished(run_directory), trained.entry, trained.cfg
-    summary = summarize(collect(run_directory))
+    summary = summarize(collect(run_directory, intervals=False))
     return {
         "model": _name(cfg.model),
         "transform": _name(cfg.transform),
@@ -57,10 +59,11 @@ def about_bundle(
         "preprocess": list(cfg.preprocess.steps),
         "train_on": cfg.split.train_on,
         "protocol": facts["protocol"],
-        "told": told(run_directory),
+        "told": told(run_directory, reasons=False),
         "splits": facts["splits"],
         "fold": fold,
         "folds": len(facts["folds"]),
+        "over": over(run_directory),
         "seed": facts["seed"],
         "trained": facts.get("ended"),
         "environment": {key: facts[key] for key in ENVIRONMENT},
@@ -68,10 +71,10 @@ def about_bundle(
 
 
 def without_places(config: dict[str, Any]) -> dict[str, Any]:
-    """A resolved config without the folders of the machine that it was made on."""
+    """A resolved config without the folders of the machine that it was made on and the names of who made it."""
     path = config["split"].get("path")
     split = config["split"] | ({} if path is None else {"path": Path(path).name})
-    return config | {"paths": dict(PLACES), "split": split}
+    return config | {"paths": dict(PLACES), "split": split, "tracker": asdict(TrackerConfig())}
 
 
 def terms_of(source: type) -> str:

@@ -89,26 +89,35 @@ score, p = detector.score(x), detector.p_value(x)
 
 
 def _tested(about: dict[str, Any]) -> list[str]:
-    folds = about["folds"]
-    rows = []
-    for metric in SHOWN:
-        cells = [_number(known["test"].get(metric)) for known in about["detectors"].values()]
-        rows.append((metric, *cells, MEANING[metric]))
-    sections = [
-        "## What it reached",
-        f"On the test part of fold {about['fold']}, whose model this is, computed from the predictions:",
-        _table(("metric", *about["detectors"], "meaning"), rows),
+    """Results, and apart from them what thresholds reach that have seen the test part."""
+    sections = ["## What it reached"]
+    for oracle, of in ((False, ""), (True, "Upper bounds, no results: the threshold was chosen on the test part. ")):
+        known = {name: one for name, one in about["detectors"].items() if _oracle(one) == oracle}
+        if known:
+            sections += _reached(about, known, of)
+    return [*sections, "\n".join(f"* {fact}" for fact in about["told"])]
+
+
+def _reached(about: dict[str, Any], detectors: dict[str, Any], of: str) -> list[str]:
+    rows = [
+        (metric, *(_number(known["test"].get(metric)) for known in detectors.values()), MEANING[metric])
+        for metric in SHOWN
     ]
-    if folds > 1:
+    sections = [
+        f"{of}On the test part of fold {about['fold']}, whose model this is, computed from the predictions:",
+        _table(("metric", *detectors, "meaning"), rows),
+    ]
+    if about["folds"] > 1:
         over = [
-            (metric, *(_spread(known["test_over_folds"].get(metric)) for known in about["detectors"].values()))
+            (metric, *(_spread(known["test_over_folds"].get(metric)) for known in detectors.values()))
             for metric in SHOWN
         ]
-        sections += [
-            f"All {folds} folds of the run, mean ± standard deviation:",
-            _table(("metric", *about["detectors"]), over),
-        ]
-    return [*sections, "\n".join(f"* {fact}" for fact in about["told"])]
+        sections += [f"{of}Of the run, {about['over']}:", _table(("metric", *detectors), over)]
+    return sections
+
+
+def _oracle(detector: dict[str, Any]) -> bool:
+    return bool(detector["threshold"]["supervision"] == "oracle")
 
 
 def _limits(about: dict[str, Any]) -> list[str]:
@@ -122,7 +131,7 @@ def _limits(about: dict[str, Any]) -> list[str]:
     elif not protocol["groups_kept_apart"]:
         limits.append("Patients are mixed between parts, so the results say little about other patients.")
     limits += [data["note"][:1].upper() + data["note"][1:] + "."] if data["note"] else []
-    oracles = [name for name, known in about["detectors"].items() if known["threshold"]["supervision"] == "oracle"]
+    oracles = [name for name, known in about["detectors"].items() if _oracle(known)]
     if oracles:
         limits.append(f"Thresholds chosen from the test part, whose results are none: {', '.join(oracles)}.")
     limits += [

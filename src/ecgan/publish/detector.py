@@ -154,11 +154,13 @@ class PublishedDetector:
         """Everything that several detectors, or all of them, say of the same series.
 
         Raises:
+            ConfigError: when there is no detector of such a name.
             DataError: as ``score`` does.
             RunError: when a score is not finite.
         """
+        asked = [self.using(name).name for name in names or self.names]
         with _threads(self.parts.threads):
-            return self._verdicts(x, names or self.names)
+            return self._verdicts(x, tuple(asked))
 
     def streamed(
         self, blocks: Iterable[npt.ArrayLike], names: tuple[str, ...] | None = None

@@ -16,9 +16,12 @@ import torch
 from torch import Tensor, nn
 
 from ecgan.data.transforms.scaling import Identity, PerChannel, PerSeries, Transform
+from ecgan.detect.combined import Combined
+from ecgan.detect.weighting import Grid, Standardized
 from ecgan.errors import ConfigError, EcganError
 from ecgan.files import replacing
 from ecgan.publish.detector import Parts, PublishedDetector
+from ecgan.types import Scorer
 
 ONNX = "model.onnx"
 LIBRARIES = ("onnx", "onnxscript", "onnxruntime")
@@ -95,13 +98,34 @@ class _Path(nn.Module):
 
     def __init__(self, parts: Parts, name: str) -> None:
         super().__init__()
-        self.model, self.scorer = parts.model, parts.judges[name].scorer
+        self.model, self.scorer = parts.model, _traceable(parts.judges[name].scorer)
         self.scaling = _Scaling(parts.transform)
         self.eval()
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C, T) in its own unit to (N,)."""
         return self.scorer.score(self.model, self.scaling(x))
+
+
+class _WeightedSum:
+    """What ``Combined`` computes with NumPy where its weighting is a sum."""
+
+    def __init__(self, combined: Combined) -> None:
+        self.parts = [_traceable(part) for part in combined.parts.values()]
+        self.learned = {key: torch.from_numpy(value) for key, value in combined.weighting.state().items()}
+
+    def score(self, model: nn.Module, x: Tensor) -> Tensor:
+        """Map (B, C, T) to (B,)."""
+        parts = torch.stack([part.score(model, x).double() for part in self.parts], 1)
+        standardized = (parts - self.learned["center"]) / self.learned["scale"]
+        return (standardized * self.learned["weights"]).sum(1)
+
+
+def _traceable(scorer: Scorer) -> Scorer | _WeightedSum:
+    """A scorer that computes the same with tensors, where that is another one."""
+    if isinstance(scorer, Combined) and type(scorer.weighting) in (Standardized, Grid):
+        return _WeightedSum(scorer)
+    return scorer
 
 
 class _Scaling(nn.Module):

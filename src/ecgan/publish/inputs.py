@@ -28,6 +28,8 @@ BESIDES = ("index", "label", "group")
 COLUMN = re.compile(r"c(\d+)_t(\d+)")
 DAMAGED = (ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
 LIST = "RECORDS"
+UNITLESS = ("", "NU")
+"""How WFDB's headers say that values have no unit."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,14 @@ class Incoming:
         shape: (N, C, T); N is -1 where nobody knows before the end.
         fs_hz: sampling rate, None where the file does not tell.
         blocks: reads them, at most so many at once, as (n, C, T) arrays in order.
+        units: of the channels, as far as the file tells.
     """
 
     path: Path
     shape: tuple[int, ...]
     fs_hz: float | None
     blocks: Callable[[int], Iterator[FloatArray]]
+    units: tuple[str, ...] = ()
 
 
 def open_series(path: Path, channels: int) -> Incoming:
@@ -115,8 +119,12 @@ def _npz(path: Path) -> Incoming:
 def _number(archive: zipfile.ZipFile, name: str, path: Path) -> float | None:
     with archive.open(f"{name}.npy") as member:
         shape, dtype = _header(member, path, scalar=True)
-        value = float(np.frombuffer(member.read(dtype.itemsize), dtype)[0]) if math.prod(shape) == 1 else math.nan
-    return value if 0 < value < math.inf else None
+        value = float(np.frombuffer(member.read(dtype.itemsize), dtype)[0]) if math.prod(shape) == 1 else -1.0
+    if math.isnan(value):
+        return None
+    if not 0 < value < math.inf:
+        raise DataError(f"{path} holds a {name} that is no sampling rate; give one number above 0, or NaN for none.")
+    return value
 
 
 def _header(stream: IO[bytes], path: Path, scalar: bool = False) -> tuple[tuple[int, ...], np.dtype[Any]]:
@@ -166,6 +174,11 @@ def _csv(path: Path, channels: int) -> Incoming:
     with path.open(encoding="utf-8-sig") as stream:
         cells = [cell.strip().strip('"') for cell in stream.readline().rstrip("\n").split(",")]
     named = not all(_is_number(cell) for cell in cells)
+    if len(cells) > 1 and cells == [str(number) for number in range(len(cells))]:
+        raise DataError(
+            f"The first line of {path} counts its columns, or is a series that does nothing but count; remove it, or "
+            "let it hold names, such as c0_t0."
+        )
     kept = [i for i, cell in enumerate(cells) if not named or cell.lower() not in BESIDES]
     matches = [COLUMN.fullmatch(cells[i]) for i in kept]
     if named and all(matches):
@@ -184,8 +197,9 @@ def _csv(path: Path, channels: int) -> Incoming:
     def blocks(size: int) -> Iterator[FloatArray]:
         import pandas as pd
 
-        settings: dict[str, Any] = {"usecols": kept, "chunksize": size, "float_precision": "round_trip"}
-        settings |= {"header": None, "skiprows": int(named), "encoding": "utf-8-sig"}
+        # all columns are read, as usecols would let pandas cut off what a longer row holds besides
+        settings: dict[str, Any] = {"chunksize": size, "float_precision": "round_trip", "header": None}
+        settings |= {"skiprows": int(named), "encoding": "utf-8-sig"}
         with (
             _explained(path),
             reading(path),
@@ -193,7 +207,9 @@ def _csv(path: Path, channels: int) -> Incoming:
             pd.read_csv(path, **settings) as tables,
         ):
             for table in tables:
-                yield _floats(table.to_numpy(np.float64)).reshape(len(table), channels, length)
+                if table.shape[1] != len(cells):
+                    raise ValueError(f"its first line has {len(cells)} values, and another one {table.shape[1]}")
+                yield _floats(table.iloc[:, kept].to_numpy(np.float64)).reshape(len(table), channels, length)
 
     return Incoming(path, (-1, channels, length), None, blocks)
 
@@ -224,11 +240,14 @@ def _wfdb(path: Path) -> Incoming:
         for start in range(0, len(names), size):
             records = [read_signals(folder, name) for name in names[start : start + size]]
             for record, name in zip(records, names[start:], strict=False):
-                if record.x.shape != first.x.shape or record.fs_hz != first.fs_hz:
-                    raise DataError(f"The record {name} of {path} has another shape or rate than the first; sort them.")
+                if (record.x.shape, record.fs_hz, record.units) != (first.x.shape, first.fs_hz, first.units):
+                    raise DataError(
+                        f"The record {name} of {path} has another shape, rate or unit than the first; sort them."
+                    )
             yield np.stack([record.x for record in records])
 
-    return Incoming(path, (len(names), *first.x.shape), first.fs_hz, blocks)
+    units = tuple(unit for unit in first.units if unit not in UNITLESS)
+    return Incoming(path, (len(names), *first.x.shape), first.fs_hz, blocks, units)
 
 
 @contextmanager

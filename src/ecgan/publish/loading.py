@@ -19,7 +19,7 @@ from ecgan.detect.detector import Threshold
 from ecgan.errors import ConfigError, RunError
 from ecgan.evaluate.predictions import read_scores
 from ecgan.files import read_json, sha256_of
-from ecgan.nodes import TARGET, check_node, locate, refuse_foreign
+from ecgan.nodes import PARTS, TARGET, check_node, locate, refuse_foreign
 from ecgan.publish.detector import Judge, Parts, PublishedDetector
 from ecgan.publish.manifest import MANIFEST, opened
 from ecgan.publish.places import is_address, local
@@ -29,6 +29,8 @@ from ecgan.types import DataSpec, FloatArray, Scorer
 ABOUT, CONFIG, WEIGHTS = "bundle.json", "config.json", "weights.safetensors"
 TRANSFORM, LEARNED = "transform.json", "transform.safetensors"
 DETECTORS, NORMALS, SCORES = "detectors", "normals.safetensors", "scores"
+MOST_THREADS = 4096
+"""More than any machine has; starting as many as somebody writes into a file could end the process."""
 
 
 def load(place: str | Path, detector: str | None = None, fold: int = 0, sha256: str | None = None) -> PublishedDetector:
@@ -94,6 +96,7 @@ def _of_bundle(place: Path, sha256: str | None) -> PublishedDetector:
 def _parts(directory: Path, about: dict[str, Any], cfg: dict[str, Any]) -> Parts:
     refuse_foreign(cfg)
     for section in ("model", "transform", "detector"):
+        refuse_foreign(cfg[section], PARTS)
         check_node(cfg[section], section)
     roles = [("model", cfg["model"]), ("transform", cfg["transform"])]
     for role, node in (*roles, *(("scorer", cfg["detector"][name]["scorer"]) for name in about["detectors"])):
@@ -113,7 +116,10 @@ def _parts(directory: Path, about: dict[str, Any], cfg: dict[str, Any]) -> Parts
     transform = _transform(directory, cfg["transform"])
     scored = about["scored"]
     fs_hz, unit = about["dataset"]["fs_hz"], about["dataset"]["unit"]
-    return Parts(model, transform, channels, seq_len, unit, fs_hz, int(scored["batch"]), int(scored["threads"]), judges)
+    batch, threads = int(scored["batch"]), int(scored["threads"])
+    if batch < 1 or not 1 <= threads <= MOST_THREADS:
+        raise ValueError(f"it was scored in batches of {batch} with {threads} threads")
+    return Parts(model, transform, channels, seq_len, unit, fs_hz, batch, threads, judges)
 
 
 def _refuse_misplaced(role: str, node: Mapping[str, Any]) -> None:

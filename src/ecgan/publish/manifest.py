@@ -82,8 +82,6 @@ def opened(place: Path) -> Iterator[tuple[Path, str]]:
         yield place, verify(place)
         return
     with tempfile.TemporaryDirectory(prefix="ecgan-") as folder, reading(place):
-        directory = Path(folder) / place.stem
-        unpack(place, directory)
         size = place.stat().st_size
         with place.open("rb") as stream:
             intact = size > SEAL and _sealed(stream, size) == stream.read()
@@ -92,6 +90,8 @@ def opened(place: Path) -> Iterator[tuple[Path, str]]:
                 f"{place} is not as ecgan-publish wrote it (its seal does not fit); get the bundle again, or unpack it "
                 "and name the folder if you have packed it yourself."
             )
+        directory = Path(folder) / place.stem
+        unpack(place, directory, max_bytes=size)  # nothing in it is compressed
         yield directory, verify(directory)
 
 
@@ -141,7 +141,7 @@ def _read_manifest(path: Path) -> dict[str, Any]:
         rest = {key: value for key, value in content.items() if key != "sha256"}
         whole = _rendered(content).encode() == raw and content["sha256"] == digest(rest)
         safe = all(is_inside(name) and set(entry) == {"bytes", "sha256"} for name, entry in files.items())
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise RunError(problem) from error
     if not whole or not safe:
         raise RunError(problem)

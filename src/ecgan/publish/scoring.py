@@ -22,6 +22,7 @@ from ecgan.types import FloatArray, Recordings
 
 SILENT = Console(quiet=True)
 SETTINGS = ("run", "input", "out", "detector", "fold", "resample", "fs_hz", "sha256")
+NO_UNIT = "1"
 COLUMNS = ("index", "detector", "score", "p_value", "threshold", "predicted")
 
 
@@ -126,9 +127,12 @@ def fitting(
         resample: whether anything may be changed at all.
 
     Raises:
-        DataError: when channels, length or sampling rate are not those of the training data.
+        DataError: when channels, unit, length or sampling rate are not those of the training data.
     """
     check_shape(incoming.shape, parts.channels, None)
+    foreign = [unit for unit in incoming.units if parts.unit not in (NO_UNIT, unit)]
+    if foreign:
+        raise DataError(f"The series are in {foreign[0]}, but the detector was trained on {parts.unit}; convert them.")
     rate, length = fs_hz or incoming.fs_hz, incoming.shape[2]
     known = rate is not None and parts.fs_hz is not None
     same_rate = not known or _alike(rate, parts.fs_hz)

@@ -79,14 +79,19 @@ def resampled(directory: Path) -> str:
     return f"by {known['grouping']}" if known.get("groups_known") else "by series (patients unknown)"
 
 
-def facts(directory: Path) -> list[str]:
-    """What was tested on what, one sentence each."""
+def facts(directory: Path, reasons: bool = True) -> list[str]:
+    """What was tested on what, one sentence each.
+
+    Args:
+        directory: of the run.
+        reasons: whether to say why folds failed, in which names of folders may stand.
+    """
     known = protocol(directory)
     if not known:
         return []
     counts = ", ".join(f"{name} {count:,}" for name, count in known["series"].items())
     said = [
-        *(f"{name.replace('_', ' ')} failed and is not counted: {why}" for name, why in failures(directory).items()),
+        *(_failed(name, why if reasons else "") for name, why in failures(directory).items()),
         f"{known['dataset']}: {counts}",
         known["note"],
         _counted("left out of the data", known["dropped"]),
@@ -95,6 +100,10 @@ def facts(directory: Path) -> list[str]:
         _patients(known),
     ]
     return [fact for fact in said if fact]
+
+
+def _failed(fold: str, why: str) -> str:
+    return f"{fold.replace('_', ' ')} failed and is not counted" + (f": {why}" if why else "")
 
 
 def protocol(directory: Path) -> dict[str, Any]:

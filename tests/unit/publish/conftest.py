@@ -33,7 +33,7 @@ def execute(tmp_path_factory: pytest.TempPathFactory) -> Execute:
 @pytest.fixture(scope="session")
 def several(execute: Execute) -> Path:
     """A finished run with the detectors reconstruction, knn and pca. Nobody may change it."""
-    return execute(DETECTORS, "data.eval_batch_size=16")
+    return execute(DETECTORS, "data.eval_batch_size=16", "tracker.entity=somebody")
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from commands import left_in
 from ecgan.config import compose, plain
 from ecgan.errors import ConfigError, RunError
 from ecgan.evaluate.metrics import detection_metrics
-from ecgan.files import read_json
+from ecgan.files import read_json, write_json
 from ecgan.publish.bundle import Request, parse, publish
 from published_detectors import Execute, of_test_part
 
@@ -85,7 +85,8 @@ def test_it_holds_weights_thresholds_and_metrics(several: Path, bundle: Path) ->
 def test_its_config_trains_again(several: Path, bundle: Path) -> None:
     cfg, original = (plain(compose(file=file)) for file in (bundle / "config.json", several / ".hydra" / "config.yaml"))
     assert cfg.pop("paths") == {"data": "data", "outputs": "outputs", "mirror": None}
-    del original["paths"]
+    assert cfg.pop("tracker") == {"entity": "local", "project": "ecgan", "experiment": "default"}
+    del original["paths"], original["tracker"]
     assert cfg == original
 
 
@@ -93,7 +94,7 @@ def test_nothing_tells_who_made_it_where(several: Path, bundle: Path, tmp_path: 
     facts = read_json(several / "run.json")
     publish(Request(several, tmp_path / "b.zip"))
     files = [*(path for path in bundle.rglob("*") if path.is_file()), tmp_path / "b.zip"]
-    for secret in (facts["cwd"], str(several), "secret", '"host"', '"cwd"', '"command"'):
+    for secret in (facts["cwd"], str(several), "secret", "somebody", '"host"', '"cwd"', '"command"'):
         assert [file for file in files if secret.encode() in file.read_bytes()] == []
 
 
@@ -109,6 +110,33 @@ def test_the_card_says_what_must_be_known(bundle: Path) -> None:
     for part in ("license of the data: none needed", about["splits"], "torch ", "hold-out"):
         assert part in card
     assert "nan" not in card.split()
+
+
+@pytest.fixture(scope="session")
+def folds(execute: Execute) -> Path:
+    """Three folds that share a test part, the last of which failed, and a threshold that has seen it."""
+    oracle = "+detector.pca.threshold={_target_: ecgan.detect.labelled_thresholds.Oracle}"
+    run = execute("split=kfold", "split.folds=3", "detector=[knn,pca]", "~detector.pca.threshold", oracle)
+    facts = read_json(run / "run.json")
+    facts["folds"]["fold_2"] = {"status": "failed", "error": f"RunError: Cannot write {run}"}
+    write_json(run / "run.json", facts | {"status": "incomplete"})
+    return run
+
+
+def test_the_card_keeps_upper_bounds_apart(folds: Path, tmp_path: Path) -> None:
+    publish(Request(folds, tmp_path / "b"))
+    card = (tmp_path / "b" / "README.md").read_text("utf-8")
+    results, bounds = card[card.index("## What it reached") :].split("Upper bounds, no results", 1)
+    assert ("| metric | knn | meaning |" in results, "pca" in results) == (True, False)
+    assert "| metric | pca | meaning |" in bounds
+
+
+def test_the_card_says_what_its_means_are_of(folds: Path, tmp_path: Path) -> None:
+    publish(Request(folds, tmp_path / "b"))
+    card = (tmp_path / "b" / "README.md").read_text("utf-8")
+    assert "Of the run, mean ± sd over 2 folds that share one test part:" in card
+    assert "* fold 2 failed and is not counted\n" in card
+    assert [file for file in (tmp_path / "b").rglob("*.*") if str(folds).encode() in file.read_bytes()] == []
 
 
 def test_terms_and_citation_of_the_data_are_in_the_card() -> None:

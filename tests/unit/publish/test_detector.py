@@ -86,6 +86,8 @@ def test_one_of_several_by_name() -> None:
     assert list(detector.verdicts(np.zeros((1, 2, 8)), ("two",))) == ["two"]
     with pytest.raises(ConfigError, match="did you mean 'two'"):
         detector.using("tw")
+    with pytest.raises(ConfigError, match="did you mean 'two'"):
+        detector.verdicts(np.zeros((1, 2, 8)), ("tw",))
 
 
 def test_threads_of_the_caller_and_gradients_stay_as_they_were() -> None:

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
+import torch
+from torch import Tensor, nn
 
 import ecgan
+from ecgan.detect.combined import Combined
+from ecgan.detect.critic import Critic, FeatureMatching
+from ecgan.detect.latent import LatentNorm
+from ecgan.detect.scorers import Reconstruction
 from ecgan.errors import ConfigError
 from ecgan.publish import export as exporting
 from ecgan.publish.bundle import Request, publish
+from ecgan.publish.detector import Parts, PublishedDetector
 from ecgan.publish.export import ONNX, CannotExportError, export, refuse_without_libraries
 from ecgan.publish.loading import load
+from ecgan.types import Scorer
 from published_detectors import Execute, by_hand, of_test_part
 
 
@@ -77,6 +87,67 @@ def test_a_detector_made_by_hand(tmp_path: Path) -> None:
     export(by_hand().parts, "mean", tmp_path / ONNX)
     x = np.random.default_rng(1).normal(size=(5, 2, 8))
     assert np.allclose(onnx_scores(tmp_path / ONNX, x), x.mean((1, 2)), atol=1e-6)
+
+
+class Small(nn.Module):
+    """Reconstructs, encodes and discriminates with one layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(16, 16)
+
+    def features(self, x: Tensor) -> Tensor:
+        return torch.tanh(self.encode(x))
+
+    def discriminate(self, x: Tensor) -> Tensor:
+        return 30 * self.encode(x).sum(1)
+
+    def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        return self.layer(x.flatten(1))
+
+    def reconstruct(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        return self.encode(x).unflatten(1, (2, 8))
+
+
+def judged_by(scorer: Scorer) -> Parts:
+    torch.manual_seed(0)
+    parts = by_hand().parts
+    judges = {"one": replace(parts.judges["mean"], scorer=scorer)}
+    return replace(parts, model=Small().eval(), judges=judges)
+
+
+@pytest.mark.usefixtures("runtime")
+def test_a_critic_that_is_sure(tmp_path: Path) -> None:
+    parts = judged_by(Critic("log"))
+    export(parts, "one", tmp_path / ONNX)
+    x = 3 * np.random.default_rng(1).normal(size=(50, 2, 8)).astype(np.float32)
+    wanted = PublishedDetector(parts, "one").score(x)
+    assert wanted.max() > 100
+    assert wanted.min() < 1e-20
+    assert np.allclose(onnx_scores(tmp_path / ONNX, x), wanted, 1e-4, 1e-4)
+
+
+@pytest.mark.usefixtures("runtime")
+@pytest.mark.parametrize("weights", ["standardized", "grid"])
+def test_a_weighted_sum(tmp_path: Path, weights: Literal["standardized", "grid"]) -> None:
+    scorer = Combined({"error": Reconstruction("l2"), "features": FeatureMatching(), "norm": LatentNorm()}, weights)
+    parts = judged_by(scorer)
+    scores = np.random.default_rng(0).normal((1, 20, 0.1), (0.3, 5, 0.01), (40, 3))
+    scorer.weighting.fit(scores, np.arange(40) % 2 == 1)
+    export(parts, "one", tmp_path / ONNX)
+    x = np.random.default_rng(1).normal(size=(9, 2, 8)).astype(np.float32)
+    wanted = PublishedDetector(parts, "one").score(x)
+    assert np.ptp(wanted) > 1
+    assert np.allclose(onnx_scores(tmp_path / ONNX, x), wanted, 1e-4, 1e-4)
+
+
+@pytest.mark.usefixtures("runtime")
+def test_a_machine_is_refused(tmp_path: Path) -> None:
+    scorer = Combined({"error": Reconstruction("l2"), "norm": LatentNorm()}, "svm")
+    scorer.weighting.fit(np.random.default_rng(0).normal(size=(40, 2)), np.arange(40) % 2 == 1)
+    with pytest.raises(CannotExportError, match="'one' cannot be written as ONNX: a step of it has no counterpart"):
+        export(judged_by(scorer), "one", tmp_path / ONNX)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.usefixtures("runtime")

@@ -118,6 +118,9 @@ WRONG: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "empty csv": ("x.csv", lambda path: path.write_text(""), "the input is empty"),
     "uneven csv": ("x.csv", lambda path: path.write_text("1,2,3\n"), "3 values per row, which 2 channels cannot share"),
     "disordered csv": ("x.csv", lambda path: path.write_text("c0_t1,c0_t0\n1,2\n"), "are not in order"),
+    "columns counted": ("x.csv", lambda path: path.write_text("0,1,2,3\n5,6,7,8\n"), "first line of .* counts its"),
+    "no rate": ("x.npz", lambda path: np.savez(path, x=X, fs_hz=-250.0), "holds a fs_hz that is no sampling rate"),
+    "two rates": ("x.npz", lambda path: np.savez(path, x=X, fs_hz=[250.0, 360.0]), "give one number above 0"),
     "binary csv": ("x.csv", lambda path: path.write_bytes(b"\xff\xfe\x00"), "is damaged or no .csv file"),
 }
 
@@ -150,10 +153,21 @@ def test_damage_that_shows_late(tmp_path: Path, kind: str) -> None:
         list(incoming.blocks(2))
 
 
+@pytest.mark.parametrize(
+    "rows",
+    ["1,2\n3,4,5\n", "c0_t0,c0_t1\n1,2\n3,4,5\n", "c0_t0,c0_t1\n1,2,3\n4,5,6\n", "c0_t0,c0_t1,c0_t2\n1,2\n3,4\n"],
+)
+def test_a_row_of_another_length_is_not_cut(tmp_path: Path, rows: str) -> None:
+    (tmp_path / "x.csv").write_text(rows)
+    with pytest.raises(DataError, match=r"is damaged or no .csv file") as refused:
+        list(open_series(tmp_path / "x.csv", 1).blocks(2))
+    assert "\n" not in str(refused.value)
+
+
 def test_records_that_differ(tmp_path: Path) -> None:
     write_series(tmp_path / "series", [(X, None)], Description(7, 2, 16, "mV", 250.0))
     write_series(tmp_path / "others", [(X[..., :9], None)], Description(7, 2, 9, "mV", 250.0))
     for file in (tmp_path / "others").glob("5.*"):
         (tmp_path / "series" / file.name).write_bytes(file.read_bytes())
-    with pytest.raises(DataError, match=r"The record 5 of .* has another shape or rate"):
+    with pytest.raises(DataError, match=r"The record 5 of .* has another shape, rate or unit"):
         list(open_series(tmp_path / "series", 2).blocks(3))

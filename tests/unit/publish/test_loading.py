@@ -96,6 +96,9 @@ HOSTILE: dict[str, Callable[[dict[str, Any]], Any]] = {
     "logger as scorer": lambda cfg: cfg["detector"]["knn"].update(
         scorer={"_target_": "pytorch_lightning.loggers.CSVLogger", "save_dir": "owned"}
     ),
+    "logger inside the model": lambda cfg: cfg["model"].update(
+        network={"_target_": "pytorch_lightning.loggers.CSVLogger", "save_dir": "owned"}
+    ),
     "number as class": lambda cfg: cfg["model"].update(_target_=3),
 }
 
@@ -114,6 +117,14 @@ def test_a_hostile_config_is_refused(
         ecgan.load(copy)
     assert "\n" not in str(refused.value)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["copy"]
+
+
+@pytest.mark.parametrize("scored", [{"batch": 0}, {"threads": 0}, {"threads": 10**9}, {"batch": "many"}], ids=str)
+def test_numbers_that_cannot_be_computed_with_are_refused(copy: Path, scored: dict[str, Any]) -> None:
+    about = json.loads((copy / "bundle.json").read_text("utf-8"))
+    change(copy, "bundle.json", scored=about["scored"] | scored)
+    with pytest.raises(RunError, match="is no bundle that this version can load"):
+        ecgan.load(copy)
 
 
 def test_a_detector_is_no_path(copy: Path) -> None:

@@ -130,6 +130,7 @@ WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
     "device": (lambda folder: os.mkfifo(folder / "pipe"), "is a link or a device"),
     "no manifest": (lambda folder: (folder / MANIFEST).unlink(), "manifest.json was changed or is damaged"),
     "list as manifest": (lambda folder: (folder / MANIFEST).write_text("[]"), "manifest.json was changed"),
+    "deep manifest": (lambda folder: (folder / MANIFEST).write_text("[" * 10**5), "manifest.json was changed"),
     "huge manifest": (lambda folder: (folder / MANIFEST).write_bytes(b" " * 2**21), "manifest.json was changed"),
     "name outside": (outside, "manifest.json was changed"),
     "another format": (other_format, "has the format 99"),
@@ -178,7 +179,16 @@ def test_a_member_that_would_fill_the_disk_is_refused(packed: Path) -> None:
     info = zipfile.ZipInfo("zeros")
     info.compress_type = zipfile.ZIP_DEFLATED
     with_member(packed, info, bytes(2**24))
-    with pytest.raises(EcganError, match="would grow from"), opened(packed):
+    with pytest.raises(EcganError, match="would unpack to"), opened(packed):
+        pass
+
+
+def test_nothing_is_unpacked_before_the_seal_was_compared(packed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = bytearray(packed.read_bytes())
+    content[-1] ^= 1
+    packed.write_bytes(bytes(content))
+    monkeypatch.setattr("ecgan.publish.manifest.unpack", lambda *_: pytest.fail("unpacked"))
+    with pytest.raises(RunError, match="its seal does not fit"), opened(packed):
         pass
 
 
@@ -196,5 +206,5 @@ def test_a_zip_packed_by_hand_is_refused_with_advice(folder: Path, tmp_path: Pat
 
 def test_a_file_that_is_no_zip_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text.zip").write_text("text")
-    with pytest.raises(EcganError, match="is damaged"), opened(tmp_path / "text.zip"):
+    with pytest.raises(EcganError, match="its seal does not fit"), opened(tmp_path / "text.zip"):
         pass

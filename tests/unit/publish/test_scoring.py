@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from ecgan.errors import ConfigError, DataError, RunError
+from ecgan.generate.writing import Description, write_series
 from ecgan.publish import scoring
 from ecgan.publish.detector import PublishedDetector
 from ecgan.publish.scoring import COLUMNS, Request, parse, score_input
@@ -116,6 +117,20 @@ def test_a_duration_that_is_no_whole_number_of_samples(score: Score) -> None:
         assert len(score(np.ones((2, 1, length)), detector, 360.0, resample=True)) == 2
     with pytest.raises(DataError, match="cut them as the training data were"):
         score(np.ones((2, 1, 545)), detector, 360.0, resample=True)
+
+
+@pytest.mark.parametrize(("unit", "fits"), [("mV", True), ("1", True), ("uV", False)])
+def test_a_record_in_another_unit_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unit: str, fits: bool
+) -> None:
+    monkeypatch.setattr(scoring, "load", lambda *_: by_hand(fs_hz=100.0))
+    write_series(tmp_path / "series", [(X, None)], Description(11, 2, 8, unit, 100.0))
+    request = Request("bundle", tmp_path / "series", tmp_path / "out.csv")
+    if fits:
+        assert score_input(request)["mean"][0] == 11
+        return
+    with pytest.raises(DataError, match="The series are in uV, but the detector was trained on mV; convert them"):
+        score_input(request)
 
 
 def test_nothing_is_overwritten(score: Score, tmp_path: Path) -> None:

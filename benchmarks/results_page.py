@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -82,9 +83,16 @@ def results_of(table: pd.DataFrame, shown: Sequence[str]) -> str:
             continue
         seen = next(value["supervision"] for value in values if value is not None)
         words = [f"`{method[1]}`", f"`{method[2]}`" if method[2] != "-" else "–", seen or "–"]  # noqa: RUF001
-        split = [str(method[0])] if len(splits) > 1 else []
+        split = [differing(splits)[method[0]]] if len(splits) > 1 else []
         rows.append([*split, *words, *(cell(value) if value is not None else "–" for value in values)])  # noqa: RUF001
     return lines_of(rows)
+
+
+def differing(splits: Sequence[str]) -> dict[str, str]:
+    """What tells divisions apart, such as ``by patient``; ``at random`` for one that lacks what the others have."""
+    parts = {split: re.split("[,;] ", split) for split in splits}
+    common = set.intersection(*map(set, parts.values()))
+    return {split: ", ".join(part for part in own if part not in common) or "at random" for split, own in parts.items()}
 
 
 def published_of(table: pd.DataFrame, published: Sequence[Mapping[str, Any]]) -> str:
@@ -149,8 +157,8 @@ def draw(name: str, entry: Mapping[str, Any], table: pd.DataFrame, folder: Path)
         for claim in entry["published"]:
             if claim["metric"] == metric:
                 axes.axvline(claim["value"], color="0.4", linestyle="--", label=f"published: {claim['value']:.3f}")
-        for number, split in enumerate(splits if len(splits) > 1 else []):
-            axes.plot([], [], "o", color=f"C{number}", label=split.partition(",")[0] if number == 0 else split)
+        for number, words in enumerate(differing(splits).values() if len(splits) > 1 else []):
+            axes.plot([], [], "o", color=f"C{number}", label=words)
         axes.set_yticks(range(len(rows)), [f"{method[1]} + {method[2]}".removesuffix(" + -") for method, _ in rows])
         axes.invert_yaxis()
         axes.set_xlabel(short(metric))

@@ -51,6 +51,7 @@ VARIANTS = [
     ("anogan", "feature_weight=0.5"),
     ("discriminator", "strategy=target"),
     ("latent_density", "density=knn"),
+    ("lstm_autoencoder", "generated=0.5"),
     ("reconstruction", "error=dtw"),
     ("reconstruction", "scaled=true"),
 ]

@@ -19,6 +19,8 @@ from published_detectors import of_test_part
 
 MODELS = ("beatgan", "dcgan", "cnn")
 """All detectors find a model among these."""
+NOT_IN_ONNX = {"anogan", "combined_autoencoder", "combined_svm", "isolation_forest", "knn", "ocsvm"}
+"""They search, compare with training series, or grow trees."""
 SMALL = ("dataset=sine", "dataset.n_series=300", "dataset.seq_len=32", "trainer=smoke", "split=holdout")
 QUIET = ("trainer.figures=false", "trainer.threads=1", "generation.n=0", "data.eval_batch_size=32")
 SCORE = """
@@ -87,6 +89,20 @@ def test_every_detector_scores_the_same_elsewhere(model: str, tmp_path: Path, mo
     for name in detectors:
         table = of_test_part(tmp_path / "run", name)[1]
         assert scores[name] == [value.hex() for value in table["score"].tolist()], name
+    check_onnx(tmp_path, detectors)
+
+
+def check_onnx(folder: Path, detectors: list[str]) -> None:
+    """Every detector of the run has an ONNX file with its scores, but for those that are known to have none."""
+    onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    published = publish(Request(folder / "run", folder / "onnx", onnx=True))
+    assert set(published.refused) == NOT_IN_ONNX & set(detectors)
+    for name in published.exported:
+        x, table = of_test_part(folder / "run", name)
+        file = folder / "onnx" / "detectors" / name / "model.onnx"
+        session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+        given = session.run(["score"], {"x": x.astype(np.float32)})[0]
+        assert np.allclose(given, table["score"], 1e-4, 1e-4), name
 
 
 @pytest.mark.slow

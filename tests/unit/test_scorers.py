@@ -12,7 +12,9 @@ from safetensors.torch import load_file, save_file
 from sklearn.decomposition import PCA
 from torch import Tensor, nn
 
+from ecgan.config import compose
 from ecgan.detect import scorers
+from ecgan.detect.detector import uses_model
 from ecgan.detect.lstm_autoencoder import LSTMAutoencoderScorer
 from ecgan.detect.scorers import KNearest, PCAResidual, Reconstruction
 from ecgan.errors import ConfigError, RunError
@@ -235,6 +237,44 @@ def test_lstm_autoencoder_leaves_the_fitted_model_alone() -> None:
     MAKERS["lstm_autoencoder"]().fit(model, TRAIN, CPU)
     assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
     assert all(value.grad is None for value in model.parameters())
+
+
+class Waves(nn.Module):
+    """Generates one wave, and counts how often."""
+
+    conditional = False
+    asked = 0
+
+    def draw(self, n: int, generator: torch.Generator, y: Tensor | None = None) -> Tensor:
+        return torch.zeros(n, 1)
+
+    def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        return torch.sin(torch.arange(16.0)).expand(len(z), 2, 16)
+
+    def sample(self, n: int, generator: torch.Generator, y: Tensor | None = None) -> Tensor:
+        self.asked += n
+        return self.decode(self.draw(n, generator))
+
+
+def test_lstm_autoencoder_learns_from_generated_normals_too() -> None:
+    errors, model = [], Waves()
+    for generated in (0.0, 1.5):
+        scorer = LSTMAutoencoderScorer(latent=4, patch=4, epochs=5, batch_size=20, lr=1e-2, generated=generated)
+        assert uses_model(scorer) is bool(generated)  # and so what the model has seen counts
+        torch.manual_seed(0)
+        scorer.fit(model, TRAIN, CPU)
+        errors.append(float(score(scorer, model.decode(torch.zeros(1, 1)))))
+    assert model.asked == 5 * 90
+    assert errors[1] < errors[0]
+
+
+def test_lstm_autoencoder_needs_a_model_that_generates_only_where_it_is_asked() -> None:
+    given = ["model=cnn", "detector=[lstm_autoencoder]"]
+    compose(given)
+    with pytest.raises(ConfigError, match="needs a model that samples"):
+        compose([*given, "detector.lstm_autoencoder.scorer.generated=1"])
+    with pytest.raises(ConfigError, match="must be at least 0"):
+        LSTMAutoencoderScorer(generated=-1)
 
 
 def test_lstm_autoencoder_that_diverges_is_refused() -> None:

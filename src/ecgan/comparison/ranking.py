@@ -149,8 +149,9 @@ def _complete(table: dict[str, dict[str, float]], notes: list[str]) -> tuple[lis
     """A part of the table without gaps: again and again the row or column with the largest share of gaps goes."""
     methods = list(table)
     datasets = sorted({dataset for values in table.values() for dataset in values})
-    shape = len(datasets), len(methods)
-    values = np.array([[table[m].get(d, np.nan) for m in methods] for d in datasets]).reshape(shape)
+    values = np.array([[table[m].get(d, np.nan) for m in methods] for d in datasets]).reshape(
+        len(datasets), len(methods)
+    )
     rows, columns = np.ones(len(datasets), bool), np.ones(len(methods), bool)
     while np.isnan(values[np.ix_(rows, columns)]).any():
         gaps = np.isnan(values) & rows[:, None] & columns

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+import math
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ecgan.capabilities import Samples
 from ecgan.detect.scorers import usual_error
-from ecgan.errors import DivergedError
+from ecgan.errors import ConfigError, DivergedError
 from ecgan.losses import ErrorName, reconstruction_error
 from ecgan.networks.recurrent import LSTMAutoencoderNet
 from ecgan.types import DataSpec, Series
@@ -27,9 +30,15 @@ class LSTMAutoencoderScorer:
         lr: first learning rate of Adam; it falls to zero along a half cosine.
         error: ``l1`` or ``l2``, for training and score alike.
         scaled: count errors in units of the usual one, as in ``Reconstruction``.
+        generated: normal series that the fitted model draws for each training normal, anew in every epoch; 0 for none.
     """
 
-    requires: ClassVar[tuple[type, ...]] = ()
+    requires: tuple[type, ...] = ()
+
+    @staticmethod
+    def requires_for(settings: Mapping[str, Any]) -> tuple[type, ...]:
+        """What a node with these settings requires of the model."""
+        return (Samples,) if settings.get("generated") else ()
 
     def __init__(
         self,
@@ -40,7 +49,12 @@ class LSTMAutoencoderScorer:
         lr: float = 5e-3,
         error: ErrorName = "l1",
         scaled: bool = False,
+        generated: float = 0.0,
     ) -> None:
+        if generated < 0:
+            raise ConfigError(f"lstm_autoencoder.generated is {generated} but must be at least 0.")
+        self.generated = generated
+        self.requires = self.requires_for({"generated": generated})
         self.latent, self.patch, self.epochs = latent, patch, epochs
         self.batch_size, self.lr = batch_size, lr
         self.error: ErrorName = error
@@ -49,17 +63,21 @@ class LSTMAutoencoderScorer:
         self.network: LSTMAutoencoderNet | None = None
 
     def fit(self, model: nn.Module, train: Series, device: torch.device) -> None:
-        """Train on normals.
+        """Train on normals, and on generated ones where that was asked for.
 
         Raises:
             RunError: when the training diverges.
         """
+        # drawn only where it is used, so that it changes nothing elsewhere
+        generator = torch.Generator().manual_seed(int(torch.randint(2**31, ()).item())) if self.generated else None
         network = self._network(train.__getitems__([0]).x.shape).to(device).train()
         optimizer = torch.optim.Adam(network.parameters(), lr=self.lr)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, self.epochs)
         for epoch in range(self.epochs):
             for positions in torch.split(torch.randperm(len(train)), self.batch_size):
                 x = train.__getitems__(positions.tolist()).x.to(device)
+                if generator is not None:
+                    x = torch.cat([x, self._made(model, len(x), generator).to(device)])
                 loss = reconstruction_error(x, network(x), self.error).mean()
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
@@ -92,6 +110,12 @@ class LSTMAutoencoderScorer:
         network = self._network(torch.Size([1, channels, seq_len]))
         network.load_state_dict(weights)
         self.network = network.to(device).eval()
+
+    def _made(self, model: nn.Module, n: int, generator: torch.Generator) -> Tensor:
+        """Generated normals for so many training normals."""
+        assert isinstance(model, Samples)  # noqa: S101 - checked when the config was composed
+        with torch.no_grad():
+            return model.sample(math.ceil(n * self.generated), generator)
 
     def _network(self, shape: torch.Size) -> LSTMAutoencoderNet:
         return LSTMAutoencoderNet(DataSpec(shape[2], shape[1], 1), self.latent, self.patch)

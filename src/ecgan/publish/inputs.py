@@ -170,15 +170,20 @@ def _floats(x: npt.NDArray[Any]) -> FloatArray:
         return np.asarray(x, np.float32)
 
 
-def _csv(path: Path, channels: int) -> Incoming:
+def _first_line(path: Path) -> tuple[list[str], bool]:
+    """Its cells, and whether they are names."""
     with path.open(encoding="utf-8-sig") as stream:
         cells = [cell.strip().strip('"') for cell in stream.readline().rstrip("\n").split(",")]
-    named = not all(_is_number(cell) for cell in cells)
     if len(cells) > 1 and cells == [str(number) for number in range(len(cells))]:
         raise DataError(
             f"The first line of {path} counts its columns, or is a series that does nothing but count; remove it, or "
             "let it hold names, such as c0_t0."
         )
+    return cells, not all(_is_number(cell) for cell in cells)
+
+
+def _csv(path: Path, channels: int) -> Incoming:
+    cells, named = _first_line(path)
     kept = [i for i, cell in enumerate(cells) if not named or cell.lower() not in BESIDES]
     matches = [COLUMN.fullmatch(cells[i]) for i in kept]
     if named and all(matches):

@@ -36,7 +36,7 @@ MOST_THREADS = 4096
 def load(place: str | Path, detector: str | None = None, fold: int = 0, sha256: str | None = None) -> PublishedDetector:
     """Load a detector; `ecgan.load` is this function and says more."""
     with local(str(place)) as path:
-        loaded = _of_bundle(path, sha256) if is_bundle(path) else _of_run(path, place, fold, sha256)
+        loaded = _of_bundle(path, fold, sha256) if is_bundle(path) else _of_run(path, place, fold, sha256)
     return loaded if detector is None else loaded.using(detector)
 
 
@@ -82,12 +82,17 @@ def parts_of_run(directory: Path, fold: int, trained: Trained) -> Parts:
     )
 
 
-def _of_bundle(place: Path, sha256: str | None) -> PublishedDetector:
+def _of_bundle(place: Path, fold: int, sha256: str | None) -> PublishedDetector:
     with opened(place) as (directory, found):
         if sha256 is not None and sha256.lower() != found:
             raise RunError(f"The bundle has the sha256 {found}, not the one that was asked for; get the right one.")
         try:
-            parts = _parts(directory, read_json(directory / ABOUT), read_json(directory / CONFIG))
+            about = read_json(directory / ABOUT)
+            if fold and fold != about["fold"]:
+                raise ConfigError(
+                    f"The bundle holds fold {about['fold']} of its run, and no fold {fold}; leave it out."
+                )
+            parts = _parts(directory, about, read_json(directory / CONFIG))
         except (LookupError, TypeError, AttributeError, ValueError, RuntimeError) as error:
             raise RunError(f"{place} is no bundle that this version can load ({_said(error)}).") from error
     return PublishedDetector(parts, next(iter(parts.judges)), found)

@@ -65,6 +65,12 @@ def test_one_digest_only(bundle: Path, several: Path) -> None:
         ecgan.load(several, sha256=digest)
 
 
+def test_another_fold_than_the_one_in_the_bundle(bundle: Path) -> None:
+    assert ecgan.load(bundle, fold=0).names == ecgan.load(bundle).names
+    with pytest.raises(ConfigError, match="holds fold 0 of its run, and no fold 3"):
+        ecgan.load(bundle, fold=3)
+
+
 @pytest.mark.parametrize("name", ["nowhere", "."])
 def test_neither_bundle_nor_run(tmp_path: Path, name: str) -> None:
     with pytest.raises(RunError, match="is neither a bundle nor a run directory"):

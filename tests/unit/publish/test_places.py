@@ -76,6 +76,13 @@ def test_without_encryption_from_this_machine_only(server: WebServer) -> None:
         ecgan.load(f"{server.url}/moved.zip")
 
 
+@pytest.mark.parametrize("place", ["file:///etc/passwd", "ftp://127.0.0.1/b.zip"])
+def test_a_redirection_to_another_kind_of_place(server: WebServer, place: str) -> None:
+    server.answers["/moved.zip"] = [Answer(status=302, headers={"Location": place})]
+    with pytest.raises(DataError, match=r"Cannot download .*\(InvalidSchema\)"):
+        ecgan.load(f"{server.url}/moved.zip")
+
+
 @pytest.mark.parametrize("place", ["ftp://host/b.zip", "file:///b.zip", "gs://bucket/b.zip"])
 def test_other_addresses(place: str) -> None:
     with pytest.raises(ConfigError, match="is no place that bundles are read from"):

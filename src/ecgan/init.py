@@ -78,7 +78,7 @@ def render(cfg: DictConfig, dataset: str, model: str) -> str:
         "",
     ]
     root = _comments(conf_dir() / "train.yaml")
-    for section in SECTIONS:
+    for section in (*SECTIONS, "sweep"):
         text = OmegaConf.to_yaml(OmegaConf.masked_copy(cfg, [section]))
         comments = {key: text for key, text in root.items() if key.partition(".")[0] == section}
         comments |= _section_comments(section, {"dataset": dataset, "model": model})

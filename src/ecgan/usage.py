@@ -83,7 +83,7 @@ stores the arrays. ecgan-train does the same when it has to.
   ecgan-preprocess dataset=mitbih                  get and store one
   ecgan-preprocess dataset=wafer paths.mirror=/mnt/data preprocess=lttb preprocess.length=128
 
-Data sets: {", ".join(options("dataset"))}"""
+{fill("Data sets: " + ", ".join(options("dataset")), WIDTH)}"""
 
 
 def _detect() -> str:

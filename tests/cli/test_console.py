@@ -104,7 +104,7 @@ def test_a_command_leaves_the_process_as_it_was(command: Command, monkeypatch: p
 
     monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
     command("train", *QUICK, "model.network.latent=big").refused(2)
-    command("train", *QUICK, "+model.foo=1", "-m").failed_jobs(1, 1, "'model.foo'")
+    command("train", *QUICK, "+model.foo=1", "-m").failed_jobs(1, 1, "no setting 'foo'")
     assert os.environ["HYDRA_FULL_ERROR"] == "0"
     assert Path.cwd() == command.folder
     assert sys.argv[0] == "ecgan-train"

@@ -85,7 +85,7 @@ def test_what_was_changed_is_refused(command: Command, bundle: Path) -> None:
     content = bytearray(bundle.read_bytes())
     content[5000] ^= 1
     bundle.write_bytes(bytes(content))
-    command("detect", f"run={bundle}", "input=x.npy", "out=s.csv").refused(1, "damaged")
+    command("detect", f"run={bundle}", "input=x.npy", "out=s.csv").refused(1, "is not as ecgan-publish wrote it")
 
 
 def test_nothing_is_overwritten(command: Command, bundle: Path, tiny_run: Path) -> None:

@@ -49,7 +49,7 @@ GENERATED = ("spread", "latent_walk", "interpolation", "embedding")
 DRAWN = ("scores", "recall", "curves", "gallery", "mistakes")
 
 
-AT_THE_TOP = {"run.json", "splits.json", "ecgan.log", "results.csv", "summary.json", "report.html"}
+AT_THE_TOP = {"run.json", "splits.json", "ecgan.log", ".lock", "results.csv", "summary.json", "report.html"}
 
 
 def test_a_finished_run_has_exactly_these_files(full: Path) -> None:

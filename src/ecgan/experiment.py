@@ -49,11 +49,13 @@ def run(
     Raises:
         EcganError: when something is wrong that the user can mend; ``run.json`` then says ``failed``.
     """
-    provenance.claim(directory)
-    with owned(directory), tracking(cfg, directory, console) as trackers, _recorded(directory):
-        for name, node in {"config": cfg, **(composed or {})}.items():
+    with owned(directory):
+        provenance.refuse_taken(directory)
+        for name, node in {"config": cfg, **(composed or {})}.items():  # whatever has a run.json can go on
             write_text(directory / ".hydra" / f"{name}.yaml", OmegaConf.to_yaml(node))
-        return _execute(cfg, directory, console, trackers)
+        provenance.claim(directory)
+        with tracking(cfg, directory, console) as trackers, _recorded(directory):
+            return _execute(cfg, directory, console, trackers)
 
 
 def resume(directory: Path, console: Console = SILENT) -> Summary:

@@ -9,6 +9,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ecgan.errors import RunError
+from ecgan.files import explain_os_error
 
 LOCK = ".lock"
 """File that is locked, not one that is there: the system lets go of it when its process ends, however it ends."""
@@ -23,8 +24,11 @@ def owned(directory: Path) -> Iterator[None]:
     """
     lock = FileLock(directory / LOCK)
     try:
+        directory.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
-    except Timeout as error:
+    except OSError as error:
+        if not isinstance(error, Timeout):
+            raise RunError(explain_os_error(error, directory)) from error
         raise RunError(f"Another process works on {directory}; wait for it, or choose another directory.") from error
     try:
         yield

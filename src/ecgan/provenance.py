@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ecgan.errors import RunError
-from ecgan.files import explain_os_error, read_json, write_json
+from ecgan.files import read_json, write_json
 
 Status = Literal["running", "finished", "incomplete", "failed", "interrupted"]
 """Incomplete: some of the folds failed, the others have results."""
@@ -37,22 +37,23 @@ PACKAGES = (
 )
 
 
-def claim(directory: Path) -> None:
-    """Create the run directory and its ``run.json``, or refuse a directory that is taken.
+def refuse_taken(directory: Path) -> None:
+    """Refuse a directory that holds a run, or what is left of one.
 
     Raises:
-        RunError: when the directory cannot be written or another run owns it.
+        RunError: then.
     """
-    if any(directory.glob("fold_*")):
+    if (directory / "run.json").exists() or any(directory.glob("fold_*")):
         raise RunError(f"{directory} already holds a run; choose another directory.")
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        with (directory / "run.json").open("x", encoding="utf-8") as stream:
-            stream.write("{}\n")
-    except FileExistsError as error:
-        raise RunError(f"{directory} already holds a run; choose another directory.") from error
-    except OSError as error:
-        raise RunError(explain_os_error(error, directory)) from error
+
+
+def claim(directory: Path) -> None:
+    """Write the first ``run.json`` of a run.
+
+    Raises:
+        RunError: when the directory cannot be written or holds a run.
+    """
+    refuse_taken(directory)
     write_json(directory / "run.json", {"status": "running", "started": _now(), **_surroundings()})
 
 

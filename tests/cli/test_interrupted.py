@@ -63,7 +63,7 @@ def test_a_second_process_on_the_same_run_is_refused(command: Command) -> None:
     process = started(command.folder)
     try:
         command("train", "resume=run").refused(1, "Another process works on run")
-        command("train", *TINY, "hydra.run.dir=run").refused(1, "run already holds a run")
+        command("train", *TINY, "hydra.run.dir=run").refused(1, "Another process works on")
     finally:
         process.kill()
         process.communicate()

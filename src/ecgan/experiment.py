@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +19,7 @@ from ecgan.data.splits.splits_file import data_facts, write_splits
 from ecgan.data.store import Store, verify
 from ecgan.errors import DivergedError, EcganError, IncompleteError, RunError
 from ecgan.files import read_json, replacing, write_text
-from ecgan.fold import SILENT, record_failure, run_fold
+from ecgan.fold import SILENT, clear, record_failure, run_fold
 from ecgan.interruption import stop_if_asked
 from ecgan.nodes import TARGET
 from ecgan.ownership import owned
@@ -105,8 +104,7 @@ def _execute(cfg: DictConfig, directory: Path, console: Console, trackers: Track
         if status == "finished":
             console.print(f"{title}: finished already", soft_wrap=True, highlight=False, markup=False)
             continue
-        if status == "failed":
-            shutil.rmtree(directory / f"fold_{fold.number}", ignore_errors=True)
+        clear(directory / f"fold_{fold.number}", status == "failed")
         stop_if_asked()
         try:
             with assembly.quiet(), trackers.fold(fold.number) as watchers:

@@ -58,9 +58,7 @@ def run_fold(
     directory = run_directory / f"fold_{fold.number}"
     last = directory / CHECKPOINTS / f"{LAST}.ckpt"
     epochs = epochs_of(last)
-    if epochs is None:
-        shutil.rmtree(directory, ignore_errors=True)  # what an interrupted first epoch has left
-    elif epochs < cfg.trainer.max_epochs:
+    if epochs is not None and epochs < cfg.trainer.max_epochs:
         console.print(f"{title}: goes on after epoch {epochs}", soft_wrap=True, highlight=False, markup=False)
     seed = assembly.seed_fold(cfg.seed, fold.number, cfg.trainer.threads)
     data = assembly.data_module(cfg, store, fold, seed)
@@ -89,6 +87,12 @@ def run_fold(
     facts = {"seed": seed, "device": device, "threads": threads, "fit_s": fit_s, "spec": asdict(data.spec)}
     _record_fold(run_directory, directory, **facts, **({} if epochs is None else {"resumed_after": epochs}))
     log.info("%s: best weights %s, validation loss %s", directory.name, best.best_model_path, best.best_model_score)
+
+
+def clear(directory: Path, failed: bool) -> None:
+    """Remove what a fold has left that does not go on: one that failed, or was interrupted in its first epoch."""
+    if failed or epochs_of(directory / CHECKPOINTS / f"{LAST}.ckpt") is None:
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _judge(trainer: pl.Trainer, model: Model, data: DataModule, weights: Path) -> None:

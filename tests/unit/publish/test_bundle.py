@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from ecgan.errors import ConfigError, RunError
 from ecgan.evaluate.metrics import detection_metrics
 from ecgan.files import read_json, write_json
 from ecgan.publish.bundle import Request, parse, publish
+from ecgan.schema import TrackerConfig
 from published_detectors import Execute, of_test_part
 
 NAMES = ("reconstruction", "knn", "pca")
@@ -85,7 +87,7 @@ def test_it_holds_weights_thresholds_and_metrics(several: Path, bundle: Path) ->
 def test_its_config_trains_again(several: Path, bundle: Path) -> None:
     cfg, original = (plain(compose(file=file)) for file in (bundle / "config.json", several / ".hydra" / "config.yaml"))
     assert cfg.pop("paths") == {"data": "data", "outputs": "outputs", "mirror": None}
-    assert cfg.pop("tracker") == {"entity": "local", "project": "ecgan", "experiment": "default"}
+    assert cfg.pop("tracker") == asdict(TrackerConfig())
     del original["paths"], original["tracker"]
     assert cfg == original
 

@@ -91,6 +91,16 @@ def test_after_a_kill_in_the_middle_of_an_epoch_it_is_repeated(tmp_path: Path) -
     same(tmp_path / "whole", tmp_path / "killed")
 
 
+def test_with_a_schedule_that_waits_for_a_plateau_the_fold_begins_anew(tmp_path: Path) -> None:
+    """Its step of the last epoch is in no checkpoint: going on would give other rates."""
+    plateau = "{_target_: torch.optim.lr_scheduler.ReduceLROnPlateau, _partial_: true, patience: 0, threshold: 1.0}"
+    overrides = [*settings("autoencoder", tmp_path / "data"), "~model.scheduler", f"+model.scheduler={plateau}"]
+    run(compose(overrides), tmp_path / "whole")
+    killed(overrides, tmp_path / "killed", 2)
+    resume(tmp_path / "killed")
+    same(tmp_path / "whole", tmp_path / "killed")
+
+
 def test_after_a_kill_in_the_first_epoch_the_fold_begins_anew(tmp_path: Path) -> None:
     overrides = settings("autoencoder", tmp_path / "data")
     run(compose(overrides), tmp_path / "whole")

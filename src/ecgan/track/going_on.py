@@ -72,7 +72,8 @@ class TrainingState(Callback):
 def epochs_of(checkpoint: Path) -> int | None:
     """How many epochs a fold has behind it, None if it cannot go on from this checkpoint.
 
-    It cannot when there is none, or when the run directory was moved: Lightning would forget which weights were best.
+    It cannot when there is none, when the run directory was moved (Lightning would forget which weights were best), or
+    with a schedule that waits for a plateau (Lightning steps it after the last checkpoint of an epoch).
 
     Raises:
         RunError: when the file is damaged.
@@ -82,6 +83,8 @@ def epochs_of(checkpoint: Path) -> int | None:
     held = _read(checkpoint)
     folders = [state["dirpath"] for state in held["callbacks"].values() if "dirpath" in state]
     if any(Path(folder).resolve() != checkpoint.parent.resolve() for folder in folders):
+        return None
+    if any("num_bad_epochs" in schedule for schedule in held["lr_schedulers"]):
         return None
     return int(held["epoch"]) + 1
 

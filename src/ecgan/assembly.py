@@ -17,7 +17,9 @@ import pytorch_lightning as pl
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig
+from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers.logger import Logger
+from pytorch_lightning.strategies import DDPStrategy
 from rich.console import Console
 from threadpoolctl import threadpool_limits
 
@@ -212,14 +214,21 @@ def fit_latents(model: pl.LightningModule, data: DataModule, weights: Path) -> N
         temporary.write_bytes(written.getvalue())
 
 
-def trainer(cfg: DictConfig, directory: Path, callbacks: list[pl.Callback], record: Logger | None) -> pl.Trainer:
+def trainer(
+    cfg: DictConfig,
+    directory: Path,
+    callbacks: list[pl.Callback],
+    record: Logger | None = None,
+    several: DDPStrategy | None = None,
+) -> pl.Trainer:
     """Lightning's trainer with the settings of the section ``trainer``.
 
     Args:
         cfg: the config.
         directory: of the fold.
         callbacks: all callbacks.
-        record: where metrics are logged and checkpoints written for; None for neither.
+        record: where metrics are logged, if anywhere.
+        several: how the devices train together; None for one device, whatever the config says.
     """
     settings = cfg.trainer
     limit = settings.limit_train_batches
@@ -227,7 +236,9 @@ def trainer(cfg: DictConfig, directory: Path, callbacks: list[pl.Callback], reco
         return pl.Trainer(
             max_epochs=settings.max_epochs,
             accelerator=settings.accelerator,
-            devices=settings.devices,
+            devices=settings.devices if several else 1,
+            strategy=several or "auto",
+            use_distributed_sampler=False,  # our loaders share out each batch themselves
             precision=settings.precision,
             deterministic=settings.deterministic,
             limit_train_batches=limit if limit <= 1 else int(limit),
@@ -236,7 +247,7 @@ def trainer(cfg: DictConfig, directory: Path, callbacks: list[pl.Callback], reco
             default_root_dir=directory,
             inference_mode=False,  # scorers may search with gradients in validate and test
             num_sanity_val_steps=0,
-            enable_checkpointing=record is not None,
+            enable_checkpointing=any(isinstance(callback, ModelCheckpoint) for callback in callbacks),
             plugins=WholeCheckpoints(),
             enable_progress_bar=False,
             enable_model_summary=False,
@@ -245,6 +256,11 @@ def trainer(cfg: DictConfig, directory: Path, callbacks: list[pl.Callback], reco
         raise ConfigError(
             f"This machine or Lightning refuses the section trainer: {error} Change trainer.*."
         ) from error
+
+
+def threads_of(cfg: DictConfig) -> int:
+    """Threads of this process; those of the machine are divided among the processes of a training."""
+    return int(cfg.trainer.threads or max(1, DEFAULT_THREADS // cfg.trainer.devices))
 
 
 def seed_fold(seed: int, number: int, threads: int | None) -> int:
@@ -277,6 +293,8 @@ def quiet() -> Iterator[None]:
         warnings.filterwarnings("ignore", message=".*number of training batches")
         # a later detection needs the weights, not the bookkeeping of the training
         warnings.filterwarnings("ignore", message=".*callbacks used to create the checkpoint")
+        # models sum over devices themselves
+        warnings.filterwarnings("ignore", message=".*sync_dist=True.*")
         # a training that goes on has checkpoints
         warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
         # Lightning with the newest torch; nothing a user can change

@@ -124,8 +124,11 @@ def _check_values(content: dict[str, Any]) -> None:
     limit = content["trainer"]["limit_train_batches"]
     if limit > 1 and limit != int(limit):
         raise ConfigError(f"trainer.limit_train_batches is {limit} but must be a share up to 1 or a whole count.")
-    if content["trainer"]["devices"] != 1:
-        raise ConfigError("trainer.devices must be 1 in this version; detection and final scores need one process.")
+    devices, batch_size = content["trainer"]["devices"], content["data"]["batch_size"]
+    if batch_size < devices:
+        raise ConfigError(
+            f"data.batch_size is {batch_size} but each of {devices} devices needs a series of it."
+        )
     _check_split(content["split"])
 
 

@@ -6,7 +6,7 @@ import logging
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from ecgan.config import build
 from ecgan.data.datamodule import DataModule
 from ecgan.data.store import Store
 from ecgan.detect.callback import STATE
+from ecgan.devices import Place, averaging, together
 from ecgan.errors import DivergedError
 from ecgan.figures import draw_fold, draw_gallery, draw_reconstructions
 from ecgan.files import sha256_of, write_json
@@ -36,6 +37,31 @@ log = logging.getLogger(__name__)
 
 SILENT = Console(quiet=True)
 CHECKPOINTS, BEST, LAST = "checkpoints", "best", "last"
+
+
+@dataclass(frozen=True)
+class Training:
+    """What every process of a training makes alike.
+
+    Attributes:
+        directory: of the fold.
+        seed: of the fold.
+        data: its loaders.
+        model: with its first weights.
+        best: keeps the best weights.
+        callbacks: ``best`` among them, and all else that decides how the training goes.
+        last: checkpoint that it goes on from.
+        epochs: how many it has behind it, None for a new training.
+    """
+
+    directory: Path
+    seed: int
+    data: DataModule
+    model: Model
+    best: ModelCheckpoint
+    callbacks: list[pl.Callback]
+    last: Path
+    epochs: int | None
 
 
 def run_fold(
@@ -55,38 +81,62 @@ def run_fold(
     Raises:
         DivergedError: when the training gives values that are not finite; the last good weights are kept.
     """
-    directory = run_directory / f"fold_{fold.number}"
-    last = directory / CHECKPOINTS / f"{LAST}.ckpt"
-    epochs = epochs_of(last)
-    if epochs is not None and epochs < cfg.trainer.max_epochs:
-        console.print(f"{title}: goes on after epoch {epochs}", soft_wrap=True, highlight=False, markup=False)
-    seed = assembly.seed_fold(cfg.seed, fold.number, cfg.trainer.threads)
-    data = assembly.data_module(cfg, store, fold, seed)
+    training = prepared(cfg, store, fold, run_directory)
+    directory, model, data = training.directory, training.model, training.data
+    if training.epochs is not None and training.epochs < cfg.trainer.max_epochs:
+        console.print(f"{title}: goes on after epoch {training.epochs}", soft_wrap=True, highlight=False, markup=False)
     write_json(directory / "transform.json", {"transform": cfg.transform._target_, **data.transform.state()})
-    model = build(cfg.model, spec=data.spec)
-    metrics = MetricsFile(directory)
-    best = ModelCheckpoint(directory / CHECKPOINTS, BEST, model.monitor, enable_version_counter=False)
-    callbacks = [best, *_callbacks(cfg, data, model, directory, seed, console), TrainingState(metrics), *watchers]
+    metrics, devices = MetricsFile(directory), cfg.trainer.devices
+    callbacks = [*training.callbacks, *_judges(cfg, training, console), TrainingState(metrics), *watchers]
     callbacks += pruning(fold.number, cfg.trainer.max_epochs)
-    if cfg.trainer.compile:
-        model.compile_networks()
     if cfg.trainer.progress_bar:
         callbacks.append(FoldProgress(title, console, model.monitor))
-    trainer = assembly.trainer(cfg, directory, callbacks, metrics)
-    if epochs is not None and stopped_early(last):
-        trainer.fit_loop.max_epochs = epochs
+    trainer = assembly.trainer(cfg, directory, callbacks, metrics, averaging(Place(0, devices), model))
     started = time.perf_counter()
-    trainer.fit(model, data, ckpt_path=None if epochs is None else last, weights_only=True)
+    with together(run_directory, fold.number, devices, trainer.strategy.root_device):
+        fit(trainer, training)
     fit_s = round(time.perf_counter() - started, 3)
-    _refuse_divergence(best, model)
-    _judge(trainer, model, data, Path(best.best_model_path))
+    _refuse_divergence(training.best, model)
+    if devices > 1:  # a part that is shared out would come back in another order, or with some series twice
+        together_trained, trainer = trainer, assembly.trainer(cfg, directory, callbacks, metrics)
+        trainer.fit_loop.load_state_dict(together_trained.fit_loop.state_dict())  # its epochs and steps
+    _judge(trainer, training)
     metrics.save()
     if cfg.trainer.figures:
         _draw(model, data, directory)
-    device, threads = str(trainer.strategy.root_device), torch.get_num_threads()
-    facts = {"seed": seed, "device": device, "threads": threads, "fit_s": fit_s, "spec": asdict(data.spec)}
-    _record_fold(run_directory, directory, **facts, **({} if epochs is None else {"resumed_after": epochs}))
-    log.info("%s: best weights %s, validation loss %s", directory.name, best.best_model_path, best.best_model_score)
+    facts = {"seed": training.seed, "device": str(trainer.strategy.root_device), "threads": torch.get_num_threads()}
+    facts |= {"devices": devices, "fit_s": fit_s, "spec": asdict(data.spec)}
+    resumed = {} if training.epochs is None else {"resumed_after": training.epochs}
+    _record_fold(run_directory, directory, **facts, **resumed)
+    log.info("%s: best weights %s", directory.name, training.best.best_model_path)
+
+
+def prepared(cfg: DictConfig, store: Store, fold: Fold, run_directory: Path) -> Training:
+    """Make what a fold is trained with."""
+    directory = run_directory / f"fold_{fold.number}"
+    folder = directory / CHECKPOINTS
+    last = folder / f"{LAST}.ckpt"
+    epochs = epochs_of(last)
+    seed = assembly.seed_fold(cfg.seed, fold.number, assembly.threads_of(cfg))
+    data = assembly.data_module(cfg, store, fold, seed)
+    model = build(cfg.model, spec=data.spec)
+    if cfg.trainer.compile:
+        model.compile_networks()
+    best = ModelCheckpoint(folder, BEST, model.monitor, enable_version_counter=False)
+    # after the epoch and not after its validation, so that a training can go on from it; save_last=True would write the
+    # last weights only when they are the best
+    newest = ModelCheckpoint(folder, LAST, save_on_train_epoch_end=True, enable_version_counter=False)
+    patience = cfg.trainer.patience
+    stopping = [] if patience is None else [EarlyStopping(model.monitor, patience=patience)]
+    return Training(directory, seed, data, model, best, [best, newest, *stopping], last, epochs)
+
+
+def fit(trainer: pl.Trainer, training: Training) -> None:
+    """Train from the first epoch, or from the last whole one."""
+    if training.epochs is not None and stopped_early(training.last):
+        trainer.fit_loop.max_epochs = training.epochs
+    checkpoint = None if training.epochs is None else training.last
+    trainer.fit(training.model, training.data, ckpt_path=checkpoint, weights_only=True)
 
 
 def clear(directory: Path, failed: bool) -> None:
@@ -95,12 +145,13 @@ def clear(directory: Path, failed: bool) -> None:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _judge(trainer: pl.Trainer, model: Model, data: DataModule, weights: Path) -> None:
+def _judge(trainer: pl.Trainer, training: Training) -> None:
     """Validate and test the best weights, with all that accompanies it."""
-    assembly.fit_latents(model, data, weights)
+    weights = Path(training.best.best_model_path)
+    assembly.fit_latents(training.model, training.data, weights)
     for judge in (trainer.validate, trainer.test):
         assembly.return_memory()
-        judge(model, data, ckpt_path=weights, verbose=False, weights_only=True)
+        judge(training.model, training.data, ckpt_path=weights, verbose=False, weights_only=True)
     assembly.return_memory()
 
 
@@ -111,21 +162,14 @@ def _draw(model: Model, data: DataModule, directory: Path) -> None:
     draw_gallery(data.part(test), directory, classes)
 
 
-def _callbacks(
-    cfg: DictConfig, data: DataModule, model: Model, directory: Path, seed: int, console: Console
-) -> list[pl.Callback]:
-    """What accompanies the training of a fold besides the choice of its best weights."""
-    # after the epoch and not after its validation, so that a training can go on from it; save_last=True would write the
-    # last weights only when they are the best
-    last = ModelCheckpoint(directory / CHECKPOINTS, LAST, save_on_train_epoch_end=True, enable_version_counter=False)
-    patience = cfg.trainer.patience
+def _judges(cfg: DictConfig, training: Training, console: Console) -> list[pl.Callback]:
+    """What judges a model, or stops its training when asked; nothing that decides how the training goes."""
+    data, directory = training.data, training.directory
     return [
-        last,
         StopsWhenAsked(),
-        assembly.detection(cfg, data, directory / "detection", seed, None, console),
-        *assembly.classification(data, model, directory / "classification"),
-        *assembly.generation(cfg, data, model, directory, seed, console),
-        *([] if patience is None else [EarlyStopping(model.monitor, patience=patience)]),
+        assembly.detection(cfg, data, directory / "detection", training.seed, None, console),
+        *assembly.classification(data, training.model, directory / "classification"),
+        *assembly.generation(cfg, data, training.model, directory, training.seed, console),
     ]
 
 

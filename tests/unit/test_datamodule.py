@@ -170,12 +170,27 @@ def test_binary_labels_are_all_that_a_model_is_told(toy_store: Store, fold: Fold
 
 @pytest.mark.parametrize("n", [1, 15, 16, 17, 48])
 def test_batches_are_arrays_and_none_is_lost(n: int) -> None:
-    batches = ArrayBatches(ShuffledPositions(n, seed=0), 16, drop_last=False)
+    batches = ArrayBatches(ShuffledPositions(n, seed=0), 16)
     found = list(batches)
     assert len(batches) == len(found)
     assert [len(batch) for batch in found[:-1]] == [16] * ((n - 1) // 16)
     assert all(isinstance(batch, np.ndarray) for batch in found)
     assert sorted(np.concatenate(found).tolist()) == list(range(n))
+
+
+@pytest.mark.parametrize("n", [48, 49, 51, 63])
+@pytest.mark.parametrize("devices", [2, 3])
+def test_devices_share_each_batch_out(n: int, devices: int) -> None:
+    whole = list(ArrayBatches(ShuffledPositions(n, seed=0), 16))
+    shares = [list(ArrayBatches(ShuffledPositions(n, seed=0), 16, device, devices)) for device in range(devices)]
+    for number, batch in enumerate(whole):
+        parts = [share[number] for share in shares]
+        if len(batch) < devices:
+            assert all(part.tolist() == batch.tolist() for part in parts), "too few to share: all get them"
+        else:
+            assert sorted(np.concatenate(parts)) == sorted(batch)
+            assert max(map(len, parts)) - min(map(len, parts)) <= 1
+    assert {len(share) for share in shares} == {len(whole)}
 
 
 class Watcher(pl.LightningModule):

@@ -114,13 +114,26 @@ class BalancedPositions(ShuffledPositions):
 
 
 class ArrayBatches(BatchSampler):
-    """Batches of positions as arrays; torch's own are lists, which cost time and memory for every series."""
+    """Batches of positions as arrays; torch's own are lists, which cost time and memory for every series.
+
+    Args:
+        positions: all of them, in the order of the epoch.
+        batch_size: positions of a batch, over all devices.
+        device: number of the device that gets its share of each batch.
+        devices: how many there are. Each position of a batch goes to one of them; a last batch that has too few for
+            that goes to all.
+    """
+
+    def __init__(self, positions: Sampler[int], batch_size: int, device: int = 0, devices: int = 1) -> None:
+        super().__init__(positions, batch_size, drop_last=False)
+        self.device, self.devices = device, devices
 
     def __iter__(self) -> Iterator[Any]:
         """Cut the order that the sampler gives into batches."""
         order = np.fromiter(self.sampler, np.int64)
         for start in range(0, len(order), self.batch_size):
-            yield order[start : start + self.batch_size]
+            batch = order[start : start + self.batch_size]
+            yield batch if len(batch) < self.devices else batch[self.device :: self.devices]
 
 
 def series_chunks(store: Store, indices: IntArray) -> Iterator[FloatArray]:
@@ -195,30 +208,31 @@ class DataModule(LightningDataModule):
         positions = ShuffledPositions(len(train), self.seed)
         if self.sampling == "balanced":
             positions = BalancedPositions(self.label[train], self.seed)
-        return _loader(self.part(train), positions, self.batch_size)
+        return self._loader(self.part(train), positions, self.batch_size)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Validation part."""
         dataset = self.part(self.fold.val)
-        return _loader(dataset, SequentialSampler(dataset), self.eval_batch_size)
+        return self._loader(dataset, SequentialSampler(dataset), self.eval_batch_size)
 
     def test_dataloader(self) -> DataLoader[Batch]:
         """Test part."""
         dataset = self.part(self.fold.test)
-        return _loader(dataset, SequentialSampler(dataset), self.eval_batch_size)
+        return self._loader(dataset, SequentialSampler(dataset), self.eval_batch_size)
+
+    def _loader(self, dataset: SeriesDataset, positions: Sampler[int], batch_size: int) -> DataLoader[Batch]:
+        trainer = self.trainer
+        share = (0, 1) if trainer is None else (trainer.global_rank, trainer.world_size)
+        return DataLoader(
+            dataset,
+            batch_sampler=ArrayBatches(positions, batch_size, *share),
+            collate_fn=_as_it_is,
+            generator=torch.Generator(),  # without one, every pass draws a number from the global generator
+        )
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         """Move a batch; Lightning's own way searches every batch for nested containers first."""
         return Batch(*(part.to(device, non_blocking=True) for part in batch))
-
-
-def _loader(dataset: SeriesDataset, positions: Sampler[int], batch_size: int) -> DataLoader[Batch]:
-    return DataLoader(
-        dataset,
-        batch_sampler=ArrayBatches(positions, batch_size, drop_last=False),
-        collate_fn=_as_it_is,
-        generator=torch.Generator(),  # without one, every pass draws a number from the global generator
-    )
 
 
 def _as_it_is(batch: Any) -> Any:

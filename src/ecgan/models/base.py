@@ -79,7 +79,7 @@ class Model(LightningModule):
             DivergedError: when one of them is not finite.
         """
         for name, value in self._sums.items():
-            self._refuse_divergence(name, value)
+            self._refuse_divergence(name, self._over_devices(value))
 
     def on_train_epoch_end(self) -> None:
         """Log the training values."""
@@ -95,9 +95,19 @@ class Model(LightningModule):
 
     def _log_means(self, part: str) -> None:
         for name in [name for name in self._sums if name.startswith(part)]:
-            mean = self._sums.pop(name) / self._counts.pop(name)
-            self._refuse_divergence(name, mean)
-            self.log(name, mean)
+            total = self._sums.pop(name)
+            counted = self._over_devices(torch.tensor(float(self._counts.pop(name)), device=total.device))
+            mean = self._over_devices(total) / counted
+            if counted:
+                self._refuse_divergence(name, mean)
+                self.log(name, mean)
+
+    def _over_devices(self, value: Tensor) -> Tensor:
+        """The sum over all processes of a training; the value itself where there is one."""
+        total: Tensor = self.trainer.strategy.reduce(
+            value.clone(), reduce_op="sum"
+        )  # which writes into what it is given
+        return total
 
     def _refuse_divergence(self, name: str, value: Tensor) -> None:
         if not torch.isfinite(value):
@@ -136,3 +146,5 @@ class Model(LightningModule):
         kept = self.judged(batch)
         if len(kept.x):
             self.log_epoch({name: self.loss(kept)}, kept)
+        elif name not in self._sums:  # another device may have some, and asks this one for its part of the sum
+            self._sums[name], self._counts[name] = batch.x.new_zeros(()), 0

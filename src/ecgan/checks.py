@@ -126,9 +126,7 @@ def _check_values(content: dict[str, Any]) -> None:
         raise ConfigError(f"trainer.limit_train_batches is {limit} but must be a share up to 1 or a whole count.")
     devices, batch_size = content["trainer"]["devices"], content["data"]["batch_size"]
     if batch_size < devices:
-        raise ConfigError(
-            f"data.batch_size is {batch_size} but each of {devices} devices needs a series of it."
-        )
+        raise ConfigError(f"data.batch_size is {batch_size} but each of {devices} devices needs a series of it.")
     _check_split(content["split"])
 
 

@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,11 @@ BINARY = ("normal", "abnormal")
 
 def settings(directory: Path) -> str:
     """All settings with references resolved; as they were written where they cannot be."""
-    text = _config_text(directory)
+    return _resolved(_config_text(directory))
+
+
+@lru_cache(4)
+def _resolved(text: str) -> str:
     try:
         return OmegaConf.to_yaml(OmegaConf.create(text), resolve=True) if text else ""
     except (OmegaConfBaseException, yaml.YAMLError, ValueError):
@@ -157,7 +162,12 @@ def _config_text(directory: Path) -> str:
 
 
 def _config(directory: Path) -> dict[str, Any]:
+    return _parsed(settings(directory))
+
+
+@lru_cache(4)
+def _parsed(text: str) -> dict[str, Any]:
     with suppress(yaml.YAMLError):
-        content = yaml.safe_load(settings(directory))
+        content = yaml.safe_load(text)
         return content if isinstance(content, dict) else {}
     return {}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ecgan.errors import ConfigError, SweepError
+from ecgan.sweep.composing import Composer
 from ecgan.sweep.execution import left_to_do
 from ecgan.sweep.naming import digest_in, job_name
 from ecgan.sweep.record import FILE, read_job, status_of
@@ -40,7 +41,8 @@ class Jobs:
     """
 
     def __init__(self, config: DictConfig, loader: ConfigLoader, launcher: Launcher, console: Console) -> None:
-        self.config, self.loader, self.launcher, self.console = config, loader, launcher, console
+        self.config, self.launcher, self.console = config, launcher, console
+        self.composed = Composer(config, loader)
         self.sweep = Path(str(config.hydra.sweep.dir)).absolute()
         self.retries, self.launched = int(config.sweep.retries), 0
         self.sweep.mkdir(parents=True, exist_ok=True)
@@ -53,8 +55,9 @@ class Jobs:
             overrides: all settings of the job.
             varied: keys whose values differ between the jobs.
         """
-        cfg = self.loader.load_sweep_config(self.config, list(overrides))
-        name = job_name(cfg, [override for override in overrides if override.partition("=")[0] in varied])
+        name = job_name(
+            self.composed(overrides), [override for override in overrides if override.partition("=")[0] in varied]
+        )
         # the same config may have been reached with other words before
         name = self.known.setdefault(digest_in(name), name)
         return Planned(name, list(overrides))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,30 @@ def test_trials_are_counted_over_commands(command: Command) -> None:
         assert (sweep / figure).read_bytes().startswith(b"\x89PNG")
     again = command("train", *QUICK, *SEARCH, "hydra.sweeper.n_trials=3").worked()
     assert "Autoencoder on" not in again
+
+
+@pytest.mark.slow
+def test_two_processes_share_a_study(tmp_path: Path) -> None:
+    """Given at the same moment, the same command twice makes the trials that were asked for, each of them once."""
+    words = [*QUICK, *SEARCH, "hydra.sweeper.n_trials=6"]
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", "from ecgan.cli import train; train()", *words],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    outs = [process.communicate(timeout=600) for process in both]
+    assert [process.returncode for process in both] == [0, 0], outs
+    (journal,) = tmp_path.rglob(JOURNAL)
+    trials = open_study(journal.parent, "minimize", None).get_trials()
+    assert [trial.state.name for trial in trials] == ["COMPLETE"] * 6
+    jobs = [json.loads(file.read_text(encoding="utf-8")) for file in journal.parent.glob("*/job.json")]
+    assert [job["failures"] for job in jobs] == [0] * 6
+    assert sum(out.count(": finished in ") for out, _ in outs) == 6
 
 
 def test_an_interrupted_trial_is_settled_by_the_next_command(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -110,14 +110,7 @@ def test_the_losses_of_a_model_that_can_be_conditional_are_there_and_how(name: s
     assert ("conditional" in node(name)) == ("Conditional:" in body)
 
 
-NOT_MEASURED = {"dcgan", "inception_time"}
-"""Models that `benchmarks/floors.py` has not been run for since their settings were changed."""
-UNTIL_THEN = pytest.mark.xfail(reason="run benchmarks/floors.py and take the model off this list", strict=True)
-
-
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=UNTIL_THEN if name in NOT_MEASURED else ()) for name in MODELS]
-)
+@pytest.mark.parametrize("name", MODELS)
 def test_a_model_has_a_measured_result_for_all_that_it_can_do(name: str) -> None:
     cells = rows(sections()["Measured"])[name]
     assert set(cells) == {"model", *MEASURED}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -55,8 +56,6 @@ optimizer:
 @contextmanager
 def installed_plugin(folder: Path) -> Iterator[str]:
     """Write the package and its metadata into ``folder``, put that on the path, and take all back afterwards."""
-    from ecgan.plugins import config_packages
-
     files = {
         f"{NAME}/__init__.py": "",
         f"{NAME}/models.py": MODELS,
@@ -70,10 +69,20 @@ def installed_plugin(folder: Path) -> Iterator[str]:
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
+    with found_in(folder, [NAME]):
+        yield NAME
+
+
+@contextmanager
+def found_in(folder: Path, packages: Collection[str]) -> Iterator[None]:
+    """Put a folder of installed packages on the path, and forget them afterwards."""
+    from ecgan.plugins import config_packages
+
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(folder)
+        patch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)  # of processes that start anew
         config_packages.cache_clear()
-        yield NAME
+        yield
     config_packages.cache_clear()
-    for name in [name for name in sys.modules if name.partition(".")[0] == NAME]:
+    for name in [name for name in sys.modules if name.partition(".")[0] in packages]:
         del sys.modules[name]

@@ -1,8 +1,9 @@
-"""A third party's package, written to disk and found through its entry point as an installed one would be."""
+"""Third parties' packages: one written to disk, and the examples of the documentation, installed by pip."""
 
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,9 @@ from pathlib import Path
 import pytest
 
 NAME = "ecgan_test_plugin"
+EXAMPLES = Path(__file__).parent / "plugin"
+KINDS = ("source", "model", "scorer")
+"""Folders of the example packages."""
 MODELS = '''
 """Two models: one that only has a loss, and one that returns its input."""
 
@@ -86,3 +90,12 @@ def found_in(folder: Path, packages: Collection[str]) -> Iterator[None]:
     config_packages.cache_clear()
     for name in [name for name in sys.modules if name.partition(".")[0] in packages]:
         del sys.modules[name]
+
+
+def install_examples(folder: Path) -> None:
+    """Install the example packages into a folder, with pip and without a network."""
+    packages = [str(EXAMPLES / kind) for kind in KINDS]
+    quiet = ("--quiet", "--disable-pip-version-check", "--no-deps", "--no-build-isolation", "--no-index")
+    command = [sys.executable, "-m", "pip", "install", *quiet, "--target", str(folder), *packages]
+    outcome = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert outcome.returncode == 0, outcome.stderr

@@ -28,7 +28,7 @@ def pages() -> dict[str, str]:
 def card(name: str) -> str:
     """Facts of a data set with its default settings, and what its docstring says."""
     source: Source = build(yaml.safe_load((conf_dir() / "dataset" / f"{name}.yaml").read_text(encoding="utf-8")))
-    facts = table(["", ""], [[key, value] for key, value in _facts(name, source).items()])
+    facts = table(["", f"`{name}`"], [[key, value] for key, value in _facts(name, source).items()])
     return "\n\n".join([f"## {name}", sentence(source.card.title), "\n".join(facts), *_told(type(source))])
 
 

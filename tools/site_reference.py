@@ -120,7 +120,7 @@ def _told(group: str, content: Any, key: str, comments: dict[str, str]) -> tuple
         return _schema_type(f"{group}.{key}"), comments.get(key, "")
     cls = locate(node[TARGET])
     _, hints, _ = constructor(cls)
-    takes = describe(hints[name]) if name in hints else ""
+    takes = describe(hints[name]).replace("'", "") if name in hints else ""
     return takes, comments.get(key) or (_arguments(cls).get(name, "") if cls.__module__.startswith("ecgan.") else "")
 
 

@@ -31,7 +31,7 @@ SHORT = (
 )
 """Added to every training, where the page does not set the same: who reads the page has more time than a test."""
 FEW = ("dataset=sine", "dataset.n_series=200", "dataset.seq_len=32")
-"""The same for sweeps, whose jobs are many."""
+"""In the place of the default data set, where the page names none."""
 
 
 class Block(NamedTuple):
@@ -97,8 +97,9 @@ def run_line(words: list[str], command: Command, monkeypatch: pytest.MonkeyPatch
 def shortening(words: list[str]) -> list[str]:
     """What makes a training short and is not set already."""
     given = {word.partition("=")[0] for word in words}
-    many = () if given.isdisjoint({"-m", "sweep"}) else FEW
-    return [word for word in (*SHORT, *many) if word.partition("=")[0] not in given]
+    sections = {key.partition(".")[0] for key in given}
+    data = FEW if sections.isdisjoint({"dataset", "experiment"}) else ()
+    return [word for word in (*SHORT, *data) if word.partition("=")[0] not in given]
 
 
 def check_installed(what: list[str]) -> None:

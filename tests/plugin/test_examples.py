@@ -61,6 +61,8 @@ def test_a_bundle_of_them_scores_new_series(examples_installed: Path, command: C
 @pytest.mark.parametrize(
     ("settings", "parts"),
     [
+        (("dataset=wrad",), ("did you mean 'ward'",)),
+        (("detector=[spectrun]",), ("did you mean 'spectrum'",)),
         (("dataset=ward", "dataset.samples=many"), ("dataset.samples", "Ward", "whole number")),
         (("model=denoising", "model.nois=0.2"), ("model.nois", "did you mean 'noise'")),
         (("model=denoising", "model.noise=-1"), ("model.noise is -1",)),

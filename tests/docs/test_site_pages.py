@@ -23,6 +23,7 @@ RUN = [
     "concepts/thresholds.md",
     "concepts/results.md",
 ]
+MANY_JOBS = ["howto/sweeps.md"]
 ELSEWHERE = ["models.md", "detectors.md", "results.md", "scaling.md", "publishing.md", "tracking.md"]
 """Pages with tests of their own."""
 WITHOUT_BLOCKS = ["index.md", "api.md"]
@@ -49,7 +50,9 @@ def test_pages_without_blocks_have_none(page: str) -> None:
     assert "```" not in (DOCS / page).read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("page", RUN)
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, marks=pytest.mark.slow if page in MANY_JOBS else ()) for page in RUN]
+)
 def test_what_a_page_shows_runs(
     page: str, command: Command, monkeypatch: pytest.MonkeyPatch, examples_installed: Path
 ) -> None:

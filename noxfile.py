@@ -67,6 +67,14 @@ def notebooks(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation site into build/site; a broken link or a missing page is an error."""
+    install(session, "-e", ".[docs]")
+    # the theme's banner about its successor, which is none of its warnings
+    session.run("mkdocs", "build", "--strict", *session.posargs, env={"NO_MKDOCS_2_WARNING": "1"})
+
+
+@nox.session
 def build(session: nox.Session) -> None:
     """Build the wheel, install it into a fresh environment, and use it from another folder."""
     install(session, "build")

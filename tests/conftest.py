@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from commands import TINY, Command, clean_environment, forget_hydra, only_run
-from plugin_package import installed_plugin
+from plugin_package import KINDS, found_in, install_examples, installed_plugin
 
 if TYPE_CHECKING:
     from ecgan.data.store import Store
@@ -107,3 +107,18 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Name of an installed plug-in package with the models ``silent`` and ``echo``."""
     with installed_plugin(tmp_path_factory.mktemp("site")) as name:
         yield name
+
+
+@pytest.fixture(scope="session")
+def example_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder into which pip has installed the example packages."""
+    folder = tmp_path_factory.mktemp("examples")
+    install_examples(folder)
+    return folder
+
+
+@pytest.fixture
+def examples_installed(example_site: Path) -> Iterator[Path]:
+    """The same, found by this process and those that it starts."""
+    with found_in(example_site, [f"ecgan_example_{kind}" for kind in KINDS]):
+        yield example_site

@@ -1,15 +1,20 @@
-"""A third party's package, written to disk and found through its entry point as an installed one would be."""
+"""Third parties' packages: one written to disk, and the examples of the documentation, installed by pip."""
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 NAME = "ecgan_test_plugin"
+EXAMPLES = Path(__file__).parent / "plugin"
+KINDS = ("source", "model", "scorer")
+"""Folders of the example packages."""
 MODELS = '''
 """Two models: one that only has a loss, and one that returns its input."""
 
@@ -55,8 +60,6 @@ optimizer:
 @contextmanager
 def installed_plugin(folder: Path) -> Iterator[str]:
     """Write the package and its metadata into ``folder``, put that on the path, and take all back afterwards."""
-    from ecgan.plugins import config_packages
-
     files = {
         f"{NAME}/__init__.py": "",
         f"{NAME}/models.py": MODELS,
@@ -70,10 +73,29 @@ def installed_plugin(folder: Path) -> Iterator[str]:
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
+    with found_in(folder, [NAME]):
+        yield NAME
+
+
+@contextmanager
+def found_in(folder: Path, packages: Collection[str]) -> Iterator[None]:
+    """Put a folder of installed packages on the path, and forget them afterwards."""
+    from ecgan.plugins import config_packages
+
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(folder)
+        patch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)  # of processes that start anew
         config_packages.cache_clear()
-        yield NAME
+        yield
     config_packages.cache_clear()
-    for name in [name for name in sys.modules if name.partition(".")[0] == NAME]:
+    for name in [name for name in sys.modules if name.partition(".")[0] in packages]:
         del sys.modules[name]
+
+
+def install_examples(folder: Path) -> None:
+    """Install the example packages into a folder, with pip and without a network."""
+    packages = [str(EXAMPLES / kind) for kind in KINDS]
+    quiet = ("--quiet", "--disable-pip-version-check", "--no-deps", "--no-build-isolation", "--no-index")
+    command = [sys.executable, "-m", "pip", "install", *quiet, "--target", str(folder), *packages]
+    outcome = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert outcome.returncode == 0, outcome.stderr

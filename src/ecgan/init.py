@@ -73,11 +73,11 @@ def render(cfg: DictConfig, dataset: str, model: str) -> str:
         f"  - override model: {model}",
         "  - _self_",
         "",
-        "# " + _comments(conf_dir() / "train.yaml").get("seed", ""),
+        "# " + comments_of(conf_dir() / "train.yaml").get("seed", ""),
         f"seed: {cfg.seed}",
         "",
     ]
-    root = _comments(conf_dir() / "train.yaml")
+    root = comments_of(conf_dir() / "train.yaml")
     for section in (*SECTIONS, "sweep"):
         text = OmegaConf.to_yaml(OmegaConf.masked_copy(cfg, [section]))
         comments = {key: text for key, text in root.items() if key.partition(".")[0] == section}
@@ -112,20 +112,27 @@ def _section_comments(section: str, chosen: dict[str, str]) -> dict[str, str]:
     files = sorted(folder.glob("*.yaml")) if section == "detector" else [folder / f"{name}.yaml"]
     comments: dict[str, str] = {}
     for file in files:
-        own = _comments(file) if file.is_file() else {}
+        own = comments_of(file) if file.is_file() else {}
         comments |= {f"{section}.{key}" if key else "": text for key, text in own.items()}
     return comments
 
 
-def _comments(file: Path) -> dict[str, str]:
-    """Trailing comment of each key of a YAML file, by dotted key; the file's first comment under the empty key."""
+def comments_of(file: Path) -> dict[str, str]:
+    """Trailing comment of each key of a YAML file, by dotted key; the file's first comment under the empty key.
+
+    An indented line of comment goes on with the one before.
+    """
     found: dict[str, str] = {}
+    last = ""
     for path, line in _keys(file.read_text(encoding="utf-8")):
         _, mark, comment = line.partition(" # ")
-        if mark:
-            found[path] = comment.strip()
+        if mark and (path or last):
+            last = path or last
+            found[last] = f"{found[last]} {comment.strip()}" if last in found else comment.strip()
         elif line.startswith("# ") and not line.startswith("# @") and "" not in found:
             found[""] = line[2:].strip()
+        elif path:
+            last = ""
     return found
 
 

@@ -1,0 +1,1 @@
+"""A model for ecgan: an autoencoder that is trained to remove noise."""

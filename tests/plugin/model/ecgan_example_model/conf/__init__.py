@@ -1,0 +1,1 @@
+"""Files of settings, found by ecgan through the entry point."""

@@ -1,0 +1,1 @@
+"""A scorer for ecgan: the power spectrum of a series against those of normal ones."""

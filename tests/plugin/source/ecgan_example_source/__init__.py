@@ -1,0 +1,1 @@
+"""A data source for ecgan: one CSV file per patient."""

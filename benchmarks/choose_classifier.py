@@ -21,9 +21,10 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedKFold
 
 from ecgan import provenance
-from ecgan.assembly import open_data, quiet
+from ecgan.assembly import open_data
 from ecgan.config import compose
 from ecgan.data.store import Store
+from ecgan.engine import quiet
 from ecgan.evaluate.class_predictions import probabilities, read_class_predictions
 from ecgan.experiment import run_fold
 from ecgan.types import TRAIN, Fold, IntArray

@@ -23,7 +23,7 @@ from pytorch_lightning import Callback
 from pytorch_lightning.callbacks import ModelCheckpoint
 from rich.console import Console
 
-from ecgan import assembly
+from ecgan import assembly, engine
 from ecgan.capabilities import Samples
 from ecgan.checks import models_with
 from ecgan.config import build, compose
@@ -89,7 +89,7 @@ def measure(name: str, epochs: int, threads: int, folder: Path) -> dict[str, flo
     )
     store = assembly.open_data(cfg)
     fold = assembly.folds_of(cfg, store)[0]
-    seed = assembly.seed_fold(cfg.seed, fold.number, threads)
+    seed = engine.seed_fold(cfg.seed, fold.number, threads)
     data = assembly.data_module(cfg, store, fold, seed)
     model, clock, silent = build(cfg.model, spec=data.spec), Clock(), Console(quiet=True)
     (judge,) = assembly.generation(cfg, data, model, folder / name, seed, silent)
@@ -100,8 +100,10 @@ def measure(name: str, epochs: int, threads: int, folder: Path) -> dict[str, flo
         ModelCheckpoint(folder / name / "checkpoints", "best", model.monitor, enable_version_counter=False),
         ModelCheckpoint(folder / name / "checkpoints", "last", enable_version_counter=False),
     ]
-    with assembly.quiet():
-        assembly.trainer(cfg, folder / name, [*checkpoints, judge, clock], MetricsFile(folder / name)).fit(model, data)
+    with engine.quiet():
+        engine.make_trainer(cfg, folder / name, [*checkpoints, judge, clock], MetricsFile(folder / name)).fit(
+            model, data
+        )
     generation.draw_generation = drawn.function
     train = statistics.median(clock.training[WARM_UP:])
     rest = [whole - before for whole, before in zip(clock.whole, clock.training, strict=True)]

@@ -32,7 +32,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import DataLoader
 from torch.utils.flop_counter import flop_registry
 
-from ecgan import assembly
+from ecgan import engine
 from ecgan.capabilities import Classifies, Reconstructs, Samples
 from ecgan.config import build, compose
 from ecgan.models.base import Model
@@ -109,7 +109,7 @@ def enough(steps: Sequence[float], seconds: float) -> bool:
 def train(model: Model, batch: Batch, precision: str = "32-true", watch: Stopwatch | None = None) -> None:
     """Train on the same batch over and over, until the watch has seen enough; a single step without one."""
     loader: Any = DataLoader([batch] * 10**6, batch_size=None)  # type: ignore[arg-type] # it only needs an index
-    with assembly.quiet():
+    with engine.quiet():
         trainer = pl.Trainer(
             max_epochs=1,
             limit_train_batches=1 if watch is None else 1.0,

@@ -21,7 +21,7 @@ from pytorch_lightning import Callback, seed_everything
 from pytorch_lightning.callbacks import ModelCheckpoint
 from rich.console import Console
 
-from ecgan import assembly
+from ecgan import assembly, engine
 from ecgan.config import build, compose
 from ecgan.models.adversarial import AdversarialModel
 from ecgan.track.metrics_file import MetricsFile
@@ -59,8 +59,8 @@ def framework(cfg: Any, data: Any, folder: Path, epochs: int) -> float:
     progress = FoldProgress("fold 0", Console(stderr=True), model.monitor)
     callbacks = [best, last, assembly.detection(cfg, data, folder / "detection", 0), progress, watch]
     cfg.trainer.max_epochs = epochs
-    with assembly.quiet():
-        assembly.trainer(cfg, folder, callbacks, MetricsFile(folder)).fit(model, data)
+    with engine.quiet():
+        engine.make_trainer(cfg, folder, callbacks, MetricsFile(folder)).fit(model, data)
     return watch.steps / watch.seconds
 
 

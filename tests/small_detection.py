@@ -11,12 +11,12 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from ecgan.assembly import quiet
 from ecgan.data.datamodule import DataModule
 from ecgan.data.store import Store
 from ecgan.data.transforms.scaling import Identity
 from ecgan.detect.callback import DetectionCallback, LearningParts
 from ecgan.detect.detector import Detector
+from ecgan.engine import quiet
 from ecgan.types import Batch, Fold, Series
 
 N = 60

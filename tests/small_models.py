@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from ecgan.assembly import quiet
+from ecgan.engine import quiet
 from ecgan.models.autoencoder import VAE, Autoencoder
 from ecgan.models.base import Model
 from ecgan.models.beatgan import VAEGAN, BeatGAN

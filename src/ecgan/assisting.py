@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from ecgan import assembly, provenance
+from ecgan import assembly, engine, provenance
 from ecgan.config import reconfigured
 from ecgan.devices import OwnRandomNumbers, Place, averaging, joined
 from ecgan.fold import fit, prepared
@@ -23,10 +23,10 @@ def assist(directory: Path, number: int, place: Place, folder: Path) -> None:
     cfg = reconfigured(directory / ".hydra" / "config.yaml", Path(provenance.read_run(directory)["cwd"]), [])
     store = assembly.open_data(cfg)
     fold = assembly.folds_of(cfg, store)[number]
-    with assembly.quiet():
+    with engine.quiet():
         training = prepared(cfg, store, fold, directory)
         callbacks = [*training.callbacks, OwnRandomNumbers(training.seed, place.rank)]
-        trainer = assembly.trainer(cfg, training.directory, callbacks, None, averaging(place, training.model))
+        trainer = engine.make_trainer(cfg, training.directory, callbacks, None, averaging(place, training.model))
         with joined(folder, place, trainer.strategy.root_device):
             fit(trainer, training)
 

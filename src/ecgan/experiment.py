@@ -12,7 +12,7 @@ import numpy as np
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from ecgan import assembly, provenance, report
+from ecgan import assembly, engine, provenance, report
 from ecgan.config import plain, plan_of, reconfigured
 from ecgan.data.splits.protocol import protocol_of
 from ecgan.data.splits.splits_file import data_facts, write_splits
@@ -107,7 +107,7 @@ def _execute(cfg: DictConfig, directory: Path, console: Console, trackers: Track
         clear(directory / f"fold_{fold.number}", status == "failed")
         stop_if_asked()
         try:
-            with assembly.quiet(), trackers.fold(fold.number) as watchers:
+            with engine.quiet(), trackers.fold(fold.number) as watchers:
                 run_fold(cfg, store, fold, directory, console, title, watchers)
         except DivergedError as error:  # the other folds do not depend on it
             record_failure(directory, f"fold_{fold.number}", error)

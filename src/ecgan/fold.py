@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from rich.console import Console
 
-from ecgan import assembly, provenance
+from ecgan import assembly, engine, provenance
 from ecgan.config import build
 from ecgan.data.datamodule import DataModule
 from ecgan.data.store import Store
@@ -91,14 +91,14 @@ def run_fold(
     callbacks += pruning(fold.number, cfg.trainer.max_epochs)
     if cfg.trainer.progress_bar:
         callbacks.append(FoldProgress(title, console, model.monitor))
-    trainer = assembly.trainer(cfg, directory, callbacks, metrics, averaging(Place(0, devices), model))
+    trainer = engine.make_trainer(cfg, directory, callbacks, metrics, averaging(Place(0, devices), model))
     started = time.perf_counter()
     with together(run_directory, fold.number, devices, trainer.strategy.root_device):
         fit(trainer, training)
     fit_s = round(time.perf_counter() - started, 3)
     _refuse_divergence(training.best, model)
     if devices > 1:  # a part that is shared out would come back in another order, or with some series twice
-        together_trained, trainer = trainer, assembly.trainer(cfg, directory, callbacks, metrics)
+        together_trained, trainer = trainer, engine.make_trainer(cfg, directory, callbacks, metrics)
         trainer.fit_loop.load_state_dict(together_trained.fit_loop.state_dict())  # its epochs and steps
     _judge(trainer, training)
     metrics.save()
@@ -117,7 +117,7 @@ def prepared(cfg: DictConfig, store: Store, fold: Fold, run_directory: Path) -> 
     folder = directory / CHECKPOINTS
     last = folder / f"{LAST}.ckpt"
     epochs = epochs_of(last)
-    seed = assembly.seed_fold(cfg.seed, fold.number, assembly.threads_of(cfg))
+    seed = engine.seed_fold(cfg.seed, fold.number, engine.threads_of(cfg))
     data = assembly.data_module(cfg, store, fold, seed)
     model = build(cfg.model, spec=data.spec)
     if cfg.trainer.compile:
@@ -150,9 +150,9 @@ def _judge(trainer: pl.Trainer, training: Training) -> None:
     weights = Path(training.best.best_model_path)
     assembly.fit_latents(training.model, training.data, weights)
     for judge in (trainer.validate, trainer.test):
-        assembly.return_memory()
+        engine.return_memory()
         judge(training.model, training.data, ckpt_path=weights, verbose=False, weights_only=True)
-    assembly.return_memory()
+    engine.return_memory()
 
 
 def _draw(model: Model, data: DataModule, directory: Path) -> None:

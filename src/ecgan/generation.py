@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ecgan.arguments import settings
-from ecgan.assembly import seed_fold
 from ecgan.capabilities import Samples
 from ecgan.checks import models_with
+from ecgan.engine import seed_fold
 from ecgan.errors import ConfigError, RunError, did_you_mean
 from ecgan.generate.drawing import draw_series
 from ecgan.generate.writing import Chunk, Description, check_target, write_series

@@ -11,7 +11,7 @@ import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from ecgan import assembly, provenance, report
+from ecgan import assembly, engine, provenance, report
 from ecgan.capabilities import Classifies
 from ecgan.config import build, plain, reconfigured
 from ecgan.data.splits.splits_file import digest_of, read_splits
@@ -54,7 +54,7 @@ def redetect(
     workspace = out.with_name(f".{out.name}.unfinished")  # found again by the same command after an interruption
     with replacing(out) as unfinished:
         for name in facts["folds"]:
-            with assembly.quiet():
+            with engine.quiet():
                 threads = cfg.trainer.threads or facts["folds"][name]["threads"]  # sums depend on their number
                 fold = folds[int(name.removeprefix("fold_"))]
                 _redetect_fold(cfg, store, fold, run_directory, unfinished, threads, workspace / name)
@@ -101,7 +101,7 @@ def _redetect_fold(
 ) -> None:
     original = run_directory / f"fold_{fold.number}"
     weights = original / "checkpoints" / "best.ckpt"
-    seed = assembly.seed_fold(cfg.seed, fold.number, threads)
+    seed = engine.seed_fold(cfg.seed, fold.number, threads)
     data = assembly.data_module(cfg, store, fold, seed)
     learned = {"transform": cfg.transform._target_, **data.transform.state()}
     if learned != read_json(original / "transform.json"):
@@ -116,7 +116,7 @@ def _redetect_fold(
     detection = assembly.detection(cfg, data, directory / "detection", seed, fitted, workspace=workspace)
     callbacks: list[pl.Callback] = [detection]
     callbacks += assembly.classification(data, model, directory / "classification")
-    trainer = assembly.trainer(cfg, directory, callbacks, None)
+    trainer = engine.make_trainer(cfg, directory, callbacks, None)
     try:
         trainer.validate(model, data, ckpt_path=str(weights), verbose=False, weights_only=True)
     except RuntimeError as error:

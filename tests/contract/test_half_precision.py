@@ -9,10 +9,10 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
-from ecgan.assembly import quiet
 from ecgan.capabilities import Classifies, Discriminates, Reconstructs, Samples
 from ecgan.checks import models_with
 from ecgan.config import build, compose
+from ecgan.engine import quiet
 from ecgan.models.base import Model
 from ecgan.testing import models as testing
 from ecgan.types import Batch, DataSpec

@@ -19,12 +19,12 @@ from omegaconf import DictConfig, OmegaConf
 from safetensors.torch import load_file
 
 from ecgan import provenance
-from ecgan.assembly import quiet
 from ecgan.capabilities import Reconstructs
 from ecgan.checks import models_with
 from ecgan.config import checked, compose
 from ecgan.data.sources.sine import Sine
 from ecgan.data.store import Store
+from ecgan.engine import quiet
 from ecgan.experiment import run_fold
 from ecgan.types import Fold
 from ecgan.usage import conf_dir, options

@@ -11,7 +11,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ecgan.assembly import quiet
 from ecgan.data.datamodule import DataModule
 from ecgan.data.store import Store
 from ecgan.data.transforms.scaling import Identity
@@ -21,6 +20,7 @@ from ecgan.detect.labelled_thresholds import MaxF1
 from ecgan.detect.lstm_autoencoder import LSTMAutoencoderScorer
 from ecgan.detect.scorers import KNearest
 from ecgan.detect.thresholds import Quantile
+from ecgan.engine import quiet
 from ecgan.errors import DataError, RunError
 from ecgan.evaluate.metrics import detection_metrics
 from ecgan.evaluate.predictions import read_predictions

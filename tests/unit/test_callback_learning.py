@@ -12,11 +12,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ecgan.assembly import quiet
 from ecgan.data.datamodule import DataModule
 from ecgan.detect.detector import Detector, Threshold
 from ecgan.detect.labelled_thresholds import MaxF1, Oracle
 from ecgan.detect.thresholds import Fixed, Quantile
+from ecgan.engine import quiet
 from ecgan.errors import DataError, RunError
 from ecgan.evaluate.predictions import read_predictions, read_scores
 from ecgan.types import BoolArray, Calibrates, Fold, Series, Supervision, ThresholdRule

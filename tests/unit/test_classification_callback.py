@@ -12,11 +12,12 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from ecgan.assembly import classification, quiet
+from ecgan.assembly import classification
 from ecgan.classify.callback import ClassificationCallback
 from ecgan.data.datamodule import DataModule, Labels
 from ecgan.data.store import Store
 from ecgan.data.transforms.scaling import Identity
+from ecgan.engine import quiet
 from ecgan.errors import RunError
 from ecgan.evaluate.class_predictions import probabilities, read_class_predictions
 from ecgan.evaluate.classification import classification_metrics

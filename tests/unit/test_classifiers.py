@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
-from ecgan.assembly import quiet
 from ecgan.capabilities import Classifies, Reconstructs
+from ecgan.engine import quiet
 from ecgan.errors import ConfigError, DataError
 from ecgan.models.classification import ClassificationModel, balanced_weights
 from ecgan.models.classifiers import CNNClassifier, InceptionTime, ResNet1d, RNNClassifier

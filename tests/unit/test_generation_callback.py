@@ -15,7 +15,7 @@ import torch
 from pytorch_lightning.loggers import CSVLogger
 from torch import Tensor
 
-from ecgan import assembly
+from ecgan import engine
 from ecgan.errors import DivergedError
 from ecgan.evaluate.generation.quality import judge
 from ecgan.generate import callback
@@ -59,7 +59,7 @@ def judged(model: Any, judges: GenerationCallback) -> None:
     """Validate and test, as after a fit."""
     quiet = {"enable_progress_bar": False, "enable_checkpointing": False, "enable_model_summary": False}
     trainer = pl.Trainer(accelerator="cpu", logger=False, callbacks=[judges], **quiet)
-    with assembly.quiet():
+    with engine.quiet():
         trainer.validate(model, loader([batch()]), verbose=False)
         trainer.test(model, loader([batch()]), verbose=False)
 

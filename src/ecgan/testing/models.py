@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from ecgan.assembly import quiet
 from ecgan.capabilities import Classifies, Discriminates, Encodes, Reconstructs, Samples
+from ecgan.engine import quiet
 from ecgan.models.adversarial import AdversarialModel
 from ecgan.models.base import Model
 from ecgan.types import Batch, DataSpec

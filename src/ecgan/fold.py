@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,10 +12,11 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
-from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
+from pytorch_lightning.callbacks import EarlyStopping
 from rich.console import Console
 
 from ecgan import assembly, provenance
+from ecgan.checkpointing import BestCheckpoint
 from ecgan.config import build
 from ecgan.data.datamodule import DataModule
 from ecgan.data.store import Store
@@ -26,7 +26,7 @@ from ecgan.figures import draw_fold, draw_gallery, draw_reconstructions
 from ecgan.files import sha256_of, write_json
 from ecgan.interruption import StopsWhenAsked
 from ecgan.models.base import Model
-from ecgan.track.going_on import TrainingState, epochs_of, stopped_early
+from ecgan.track.going_on import LastCheckpoint, epochs_of
 from ecgan.track.metrics_file import MetricsFile
 from ecgan.track.progress import FoldProgress
 from ecgan.track.pruning import pruning
@@ -35,7 +35,7 @@ from ecgan.types import Fold
 log = logging.getLogger(__name__)
 
 SILENT = Console(quiet=True)
-CHECKPOINTS, BEST, LAST = "checkpoints", "best", "last"
+BEST, LAST = Path("checkpoints", "best.ckpt"), Path("checkpoints", "last.ckpt")
 
 
 def run_fold(
@@ -56,8 +56,7 @@ def run_fold(
         DivergedError: when the training gives values that are not finite; the last good weights are kept.
     """
     directory = run_directory / f"fold_{fold.number}"
-    last = directory / CHECKPOINTS / f"{LAST}.ckpt"
-    epochs = epochs_of(last)
+    epochs = epochs_of(directory / LAST)
     if epochs is not None and epochs < cfg.trainer.max_epochs:
         console.print(f"{title}: goes on after epoch {epochs}", soft_wrap=True, highlight=False, markup=False)
     seed = assembly.seed_fold(cfg.seed, fold.number, cfg.trainer.threads)
@@ -65,25 +64,21 @@ def run_fold(
     write_json(directory / "transform.json", {"transform": cfg.transform._target_, **data.transform.state()})
     model = build(cfg.model, spec=data.spec)
     metrics = MetricsFile(directory)
-    best = ModelCheckpoint(directory / CHECKPOINTS, BEST, model.monitor, enable_version_counter=False)
-    callbacks = [best, *_callbacks(cfg, data, model, directory, seed, console), TrainingState(metrics), *watchers]
+    best, last = BestCheckpoint(directory / BEST, model.monitor), LastCheckpoint(directory / LAST, metrics)
+    callbacks = [best, last, *_callbacks(cfg, data, model, directory, seed, console), *watchers]
     callbacks += pruning(fold.number, cfg.trainer.max_epochs)
     if cfg.trainer.compile:
         model.compile_networks()
     if cfg.trainer.progress_bar:
         callbacks.append(FoldProgress(title, console, model.monitor))
     trainer = assembly.trainer(cfg, directory, callbacks, metrics)
-    if epochs is not None and stopped_early(last):
-        trainer.fit_loop.max_epochs = epochs
-    started = time.perf_counter()
-    trainer.fit(model, data, ckpt_path=None if epochs is None else last, weights_only=True)
-    fit_s = round(time.perf_counter() - started, 3)
+    trainer.fit(model, data, ckpt_path=None if epochs is None else last.path, weights_only=True)
     _refuse_divergence(best, model)
     _judge(trainer, model, data, Path(best.best_model_path))
     metrics.save()
     if cfg.trainer.figures:
         _draw(model, data, directory)
-    device, threads = str(trainer.strategy.root_device), torch.get_num_threads()
+    device, threads, fit_s = str(trainer.strategy.root_device), torch.get_num_threads(), round(last.seconds, 3)
     facts = {"seed": seed, "device": device, "threads": threads, "fit_s": fit_s, "spec": asdict(data.spec)}
     _record_fold(run_directory, directory, **facts, **({} if epochs is None else {"resumed_after": epochs}))
     log.info("%s: best weights %s, validation loss %s", directory.name, best.best_model_path, best.best_model_score)
@@ -91,7 +86,7 @@ def run_fold(
 
 def clear(directory: Path, failed: bool) -> None:
     """Remove what a fold has left that does not go on: one that failed, or was interrupted in its first epoch."""
-    if failed or epochs_of(directory / CHECKPOINTS / f"{LAST}.ckpt") is None:
+    if failed or epochs_of(directory / LAST) is None:
         shutil.rmtree(directory, ignore_errors=True)
 
 
@@ -114,13 +109,9 @@ def _draw(model: Model, data: DataModule, directory: Path) -> None:
 def _callbacks(
     cfg: DictConfig, data: DataModule, model: Model, directory: Path, seed: int, console: Console
 ) -> list[pl.Callback]:
-    """What accompanies the training of a fold besides the choice of its best weights."""
-    # after the epoch and not after its validation, so that a training can go on from it; save_last=True would write the
-    # last weights only when they are the best
-    last = ModelCheckpoint(directory / CHECKPOINTS, LAST, save_on_train_epoch_end=True, enable_version_counter=False)
+    """What accompanies the training of a fold besides its checkpoints."""
     patience = cfg.trainer.patience
     return [
-        last,
         StopsWhenAsked(),
         assembly.detection(cfg, data, directory / "detection", seed, None, console),
         *assembly.classification(data, model, directory / "classification"),
@@ -129,7 +120,7 @@ def _callbacks(
     ]
 
 
-def _refuse_divergence(best: ModelCheckpoint, model: pl.LightningModule) -> None:
+def _refuse_divergence(best: BestCheckpoint, model: pl.LightningModule) -> None:
     score = best.best_model_score
     if score is None or not torch.isfinite(score) or not best.best_model_path:
         raise DivergedError(
@@ -149,7 +140,7 @@ def _record_fold(run_directory: Path, directory: Path, **facts: Any) -> None:
     folds = provenance.read_facts(run_directory).get("folds", {})
     states = sorted((directory / "detection").glob(f"*/{STATE}"))
     checksums = {
-        "weights": sha256_of(directory / "checkpoints" / "best.ckpt"),
+        "weights": sha256_of(directory / BEST),
         "transform": sha256_of(directory / "transform.json"),
         "scorers": {state.parent.name: sha256_of(state) for state in states},
     }

@@ -33,7 +33,7 @@ STOPPED = {
     "a scorer is fitted": (TRAIN, SLOW_FIT, "run/fold_0/checkpoints/last.ckpt"),
     "data are read": (SLOW_READING, ("preprocess.workers=2",), "reading_1"),
 }
-PATIENCE_S = 120
+PATIENCE_S = 300
 
 
 def start(folder: Path, program: str, *settings: str) -> subprocess.Popen[str]:

@@ -1,4 +1,4 @@
-"""Checkpoints that are never torn."""
+"""Checkpoints that are never torn, and the best one, which is known again wherever its run lies."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
+from pytorch_lightning.callbacks import ModelCheckpoint
+from torch import Tensor
 
 from ecgan.files import replacing
 
@@ -21,3 +23,31 @@ class WholeCheckpoints(TorchCheckpointIO):
         torch.save(checkpoint, written)
         with replacing(Path(path)) as temporary:
             temporary.write_bytes(written.getbuffer())
+
+
+class BestCheckpoint(ModelCheckpoint):
+    """The weights of the epoch with the smallest monitored value.
+
+    Its state is that value and no path, so that a training can go on where its directory was moved to.
+
+    Args:
+        path: of the file.
+        monitor: the value.
+    """
+
+    def __init__(self, path: Path, monitor: str) -> None:
+        super().__init__(path.parent, path.stem, monitor, save_weights_only=True, enable_version_counter=False)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The best value so far."""
+        return {"score": self.best_model_score}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take it up again."""
+        score: Tensor | None = state_dict["score"]
+        if score is None:
+            return
+        path = self.format_checkpoint_name({})
+        self.best_model_score = self.current_score = self.kth_value = score
+        self.best_model_path = self.kth_best_model_path = path
+        self.best_k_models = {path: score}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,8 @@ from ecgan.data.splits.protocol import protocol_of
 from ecgan.data.splits.splits_file import data_facts, write_splits
 from ecgan.data.store import Store, verify
 from ecgan.errors import DivergedError, EcganError, IncompleteError, RunError
-from ecgan.files import read_json, replacing, write_text
+from ecgan.files import read_json, remove_leftovers, replacing, write_text
 from ecgan.fold import SILENT, clear, record_failure, run_fold
-from ecgan.interruption import stop_if_asked
 from ecgan.nodes import TARGET
 from ecgan.ownership import owned
 from ecgan.track.live import Tracking, tracking
@@ -72,17 +71,24 @@ def resume(directory: Path, console: Console = SILENT) -> Summary:
     Raises:
         EcganError: when the directory holds no run or is at work, the data have changed, or as in ``run``.
     """
-    if provenance.read_run(directory)["status"] == "finished":
-        console.print(f"{directory} is finished already", soft_wrap=True, highlight=False, markup=False)
-        summary: Summary = read_json(directory / "summary.json")
-        return summary
-    with owned(directory):
-        facts = provenance.reopen(directory)
-        cfg = reconfigured(directory / ".hydra" / "config.yaml", Path(facts["cwd"]), [])
-        for text in provenance.differences(facts):
-            console.print(f"Warning: {text}", soft_wrap=True, highlight=False, markup=False)
-        with tracking(cfg, directory, console) as trackers, _recorded(directory):
-            return _execute(cfg, directory, console, trackers)
+    if provenance.read_run(directory)["status"] != "finished":
+        with owned(directory):
+            facts = provenance.read_run(directory)
+            if facts["status"] != "finished":  # by the process that was waited for
+                return _go_on(directory, facts, console)
+    console.print(f"{directory} is finished already", soft_wrap=True, highlight=False, markup=False)
+    summary: Summary = read_json(directory / "summary.json")
+    return summary
+
+
+def _go_on(directory: Path, facts: Mapping[str, Any], console: Console) -> Summary:
+    cfg = reconfigured(directory / ".hydra" / "config.yaml", Path(facts["cwd"]), [])
+    remove_leftovers(directory)
+    provenance.reopen(directory, facts)
+    for text in provenance.differences(facts):
+        console.print(f"Warning: {text}", soft_wrap=True, highlight=False, markup=False)
+    with tracking(cfg, directory, console) as trackers, _recorded(directory):
+        return _execute(cfg, directory, console, trackers)
 
 
 def _execute(cfg: DictConfig, directory: Path, console: Console, trackers: Tracking) -> Summary:
@@ -105,7 +111,6 @@ def _execute(cfg: DictConfig, directory: Path, console: Console, trackers: Track
             console.print(f"{title}: finished already", soft_wrap=True, highlight=False, markup=False)
             continue
         clear(directory / f"fold_{fold.number}", status == "failed")
-        stop_if_asked()
         try:
             with engine.quiet(), trackers.fold(fold.number) as watchers:
                 run_fold(cfg, store, fold, directory, console, title, watchers)
@@ -169,18 +174,26 @@ def _about(store: Store, folds: Sequence[Fold]) -> dict[str, Any]:
 
 @contextmanager
 def _recorded(directory: Path) -> Iterator[None]:
-    """Log to ``ecgan.log`` and write into ``run.json`` how the block ended."""
+    """Log to ``ecgan.log`` and write into ``run.json`` how the block ended.
+
+    Where even that cannot be written, the run still says ``running``, but nobody owns it any more.
+    """
     with provenance.logged(directory):
         try:
             yield
             provenance.finish(directory, "finished")
         except IncompleteError as error:
-            provenance.finish(directory, "incomplete", error)
+            _finish(directory, "incomplete", error)
             raise
         except (KeyboardInterrupt, SystemExit) as error:
-            provenance.finish(directory, "interrupted", error)
+            _finish(directory, "interrupted", error)
             raise
         except BaseException as error:
             log.log(logging.ERROR, "%s", error, exc_info=not isinstance(error, EcganError))
-            provenance.finish(directory, "failed", error)
+            _finish(directory, "failed", error)
             raise
+
+
+def _finish(directory: Path, status: provenance.Status, error: BaseException) -> None:
+    with suppress(RunError):  # the first error says more
+        provenance.finish(directory, status, error)

@@ -48,6 +48,12 @@ def _remove(path: Path) -> None:
         path.unlink()
 
 
+def remove_leftovers(folder: Path) -> None:
+    """Remove temporary files that a killed process has left anywhere below a folder that nobody else writes into."""
+    for left in list(folder.rglob(".*.part")):
+        _remove(left)
+
+
 def explain_os_error(error: OSError, path: Path) -> str:
     """Say in one sentence why ``path`` could not be written and what to do."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,10 +12,11 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
-from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
+from pytorch_lightning.callbacks import EarlyStopping
 from rich.console import Console
 
 from ecgan import assembly, engine, provenance
+from ecgan.checkpointing import BestCheckpoint
 from ecgan.config import build
 from ecgan.data.datamodule import DataModule
 from ecgan.data.store import Store
@@ -27,7 +27,7 @@ from ecgan.figures import draw_fold, draw_gallery, draw_reconstructions
 from ecgan.files import sha256_of, write_json
 from ecgan.interruption import StopsWhenAsked
 from ecgan.models.base import Model
-from ecgan.track.going_on import TrainingState, epochs_of, stopped_early
+from ecgan.track.going_on import LastCheckpoint, epochs_of
 from ecgan.track.metrics_file import MetricsFile
 from ecgan.track.progress import FoldProgress
 from ecgan.track.pruning import pruning
@@ -36,7 +36,7 @@ from ecgan.types import Fold
 log = logging.getLogger(__name__)
 
 SILENT = Console(quiet=True)
-CHECKPOINTS, BEST, LAST = "checkpoints", "best", "last"
+BEST, LAST = Path("checkpoints", "best.ckpt"), Path("checkpoints", "last.ckpt")
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,10 @@ class Training:
         seed: of the fold.
         data: its loaders.
         model: with its first weights.
+        metrics: all that is logged.
         best: keeps the best weights.
-        callbacks: ``best`` among them, and all else that decides how the training goes.
-        last: checkpoint that it goes on from.
+        last: keeps what the training goes on from.
+        stopping: ends it early, if anything does.
         epochs: how many it has behind it, None for a new training.
     """
 
@@ -58,10 +59,16 @@ class Training:
     seed: int
     data: DataModule
     model: Model
-    best: ModelCheckpoint
-    callbacks: list[pl.Callback]
-    last: Path
+    metrics: MetricsFile
+    best: BestCheckpoint
+    last: LastCheckpoint
+    stopping: list[pl.Callback]
     epochs: int | None
+
+    @property
+    def callbacks(self) -> list[pl.Callback]:
+        """All that decides how the training goes."""
+        return [self.best, self.last, *self.stopping]
 
 
 def run_fold(
@@ -86,16 +93,14 @@ def run_fold(
     if training.epochs is not None and training.epochs < cfg.trainer.max_epochs:
         console.print(f"{title}: goes on after epoch {training.epochs}", soft_wrap=True, highlight=False, markup=False)
     write_json(directory / "transform.json", {"transform": cfg.transform._target_, **data.transform.state()})
-    metrics, devices = MetricsFile(directory), cfg.trainer.devices
-    callbacks = [*training.callbacks, *_judges(cfg, training, console), TrainingState(metrics), *watchers]
+    metrics, devices = training.metrics, cfg.trainer.devices
+    callbacks = [*training.callbacks, *_judges(cfg, training, console), *watchers]
     callbacks += pruning(fold.number, cfg.trainer.max_epochs)
     if cfg.trainer.progress_bar:
         callbacks.append(FoldProgress(title, console, model.monitor))
     trainer = engine.make_trainer(cfg, directory, callbacks, metrics, averaging(Place(0, devices), model))
-    started = time.perf_counter()
     with together(run_directory, fold.number, devices, trainer.strategy.root_device):
         fit(trainer, training)
-    fit_s = round(time.perf_counter() - started, 3)
     _refuse_divergence(training.best, model)
     if devices > 1:  # a part that is shared out would come back in another order, or with some series twice
         together_trained, trainer = trainer, engine.make_trainer(cfg, directory, callbacks, metrics)
@@ -105,7 +110,7 @@ def run_fold(
     if cfg.trainer.figures:
         _draw(model, data, directory)
     facts = {"seed": training.seed, "device": str(trainer.strategy.root_device), "threads": torch.get_num_threads()}
-    facts |= {"devices": devices, "fit_s": fit_s, "spec": asdict(data.spec)}
+    facts |= {"devices": devices, "fit_s": round(training.last.seconds, 3), "spec": asdict(data.spec)}
     resumed = {} if training.epochs is None else {"resumed_after": training.epochs}
     _record_fold(run_directory, directory, **facts, **resumed)
     log.info("%s: best weights %s", directory.name, training.best.best_model_path)
@@ -114,34 +119,27 @@ def run_fold(
 def prepared(cfg: DictConfig, store: Store, fold: Fold, run_directory: Path) -> Training:
     """Make what a fold is trained with."""
     directory = run_directory / f"fold_{fold.number}"
-    folder = directory / CHECKPOINTS
-    last = folder / f"{LAST}.ckpt"
-    epochs = epochs_of(last)
     seed = engine.seed_fold(cfg.seed, fold.number, engine.threads_of(cfg))
     data = assembly.data_module(cfg, store, fold, seed)
     model = build(cfg.model, spec=data.spec)
     if cfg.trainer.compile:
         model.compile_networks()
-    best = ModelCheckpoint(folder, BEST, model.monitor, enable_version_counter=False)
-    # after the epoch and not after its validation, so that a training can go on from it; save_last=True would write the
-    # last weights only when they are the best
-    newest = ModelCheckpoint(folder, LAST, save_on_train_epoch_end=True, enable_version_counter=False)
+    metrics = MetricsFile(directory)
+    best, last = BestCheckpoint(directory / BEST, model.monitor), LastCheckpoint(directory / LAST, metrics)
     patience = cfg.trainer.patience
-    stopping = [] if patience is None else [EarlyStopping(model.monitor, patience=patience)]
-    return Training(directory, seed, data, model, best, [best, newest, *stopping], last, epochs)
+    stopping: list[pl.Callback] = [] if patience is None else [EarlyStopping(model.monitor, patience=patience)]
+    return Training(directory, seed, data, model, metrics, best, last, stopping, epochs_of(last.path))
 
 
 def fit(trainer: pl.Trainer, training: Training) -> None:
     """Train from the first epoch, or from the last whole one."""
-    if training.epochs is not None and stopped_early(training.last):
-        trainer.fit_loop.max_epochs = training.epochs
-    checkpoint = None if training.epochs is None else training.last
+    checkpoint = None if training.epochs is None else training.last.path
     trainer.fit(training.model, training.data, ckpt_path=checkpoint, weights_only=True)
 
 
 def clear(directory: Path, failed: bool) -> None:
     """Remove what a fold has left that does not go on: one that failed, or was interrupted in its first epoch."""
-    if failed or epochs_of(directory / CHECKPOINTS / f"{LAST}.ckpt") is None:
+    if failed or epochs_of(directory / LAST) is None:
         shutil.rmtree(directory, ignore_errors=True)
 
 
@@ -173,7 +171,7 @@ def _judges(cfg: DictConfig, training: Training, console: Console) -> list[pl.Ca
     ]
 
 
-def _refuse_divergence(best: ModelCheckpoint, model: pl.LightningModule) -> None:
+def _refuse_divergence(best: BestCheckpoint, model: pl.LightningModule) -> None:
     score = best.best_model_score
     if score is None or not torch.isfinite(score) or not best.best_model_path:
         raise DivergedError(
@@ -193,7 +191,7 @@ def _record_fold(run_directory: Path, directory: Path, **facts: Any) -> None:
     folds = provenance.read_facts(run_directory).get("folds", {})
     states = sorted((directory / "detection").glob(f"*/{STATE}"))
     checksums = {
-        "weights": sha256_of(directory / "checkpoints" / "best.ckpt"),
+        "weights": sha256_of(directory / BEST),
         "transform": sha256_of(directory / "transform.json"),
         "scorers": {state.parent.name: sha256_of(state) for state in states},
     }

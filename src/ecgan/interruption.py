@@ -1,4 +1,4 @@
-"""How a command is stopped: Ctrl-C once after the step, twice at once; SIGTERM, as from SLURM, at once."""
+"""How a command is stopped: Ctrl-C and SIGTERM, as from SLURM, at once, but one Ctrl-C lets a training step end."""
 
 from __future__ import annotations
 
@@ -19,10 +19,16 @@ CTRL_C, TERMINATED = 130, 143
 
 
 class _Asked:
-    """Whether somebody has asked to stop."""
+    """Whether somebody has asked to stop, and with which exit code; and whether a training step is under way."""
 
     def __init__(self) -> None:
-        self.stop = False
+        self.code: int | None = None
+        self.in_step = False
+
+    def check(self) -> None:
+        """Stop here if somebody has asked for it."""
+        if self.code is not None:
+            raise Interrupted(self.code)
 
 
 _asked = _Asked()
@@ -36,47 +42,39 @@ def interruptible() -> Iterator[None]:
         return
     handlers = {signal.SIGINT: _on_ctrl_c, signal.SIGTERM: _on_terminate}
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    _asked.stop = False
     try:
         yield
     finally:
-        _asked.stop = False
+        _asked.code, _asked.in_step = None, False
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def stop_if_asked() -> None:
-    """Stop here if somebody has asked for it.
-
-    Raises:
-        Interrupted: then.
-    """
-    if _asked.stop:
-        raise Interrupted(CTRL_C)
-
-
 class StopsWhenAsked(Callback):
-    """Stops between two batches."""
+    """Lets one Ctrl-C wait until the training step at hand is done."""
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+        """From here on it waits. An error that a handler raised inside foreign code may have got lost."""
+        _asked.check()
+        _asked.in_step = True
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
-        """After a training step."""
-        stop_if_asked()
+        """Up to here."""
+        _asked.in_step = False
+        _asked.check()
 
-    def on_validation_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
-        """After a validation batch."""
-        stop_if_asked()
-
-    def on_test_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
-        """After a test batch."""
-        stop_if_asked()
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Or until the step fails."""
+        _asked.in_step = False
 
 
 def _on_ctrl_c(_number: int, _frame: FrameType | None) -> None:
-    if _asked.stop:
+    first, _asked.code = _asked.code is None, CTRL_C
+    if not (first and _asked.in_step):
         raise Interrupted(CTRL_C)
-    _asked.stop = True
     print("\nStopping after this step; Ctrl-C again stops at once.", file=sys.stderr, flush=True)
 
 
 def _on_terminate(_number: int, _frame: FrameType | None) -> None:
+    _asked.code = TERMINATED
     raise Interrupted(TERMINATED)

@@ -13,6 +13,8 @@ from ecgan.files import explain_os_error
 
 LOCK = ".lock"
 """File that is locked, not one that is there: the system lets go of it when its process ends, however it ends."""
+WAIT_S = 3.0
+"""How long to wait for one that is taken: processes that read data outlive a killed one by a second and hold it too."""
 
 
 @contextmanager
@@ -20,16 +22,16 @@ def owned(directory: Path) -> Iterator[None]:
     """Own a run directory for the length of the block.
 
     Raises:
-        RunError: when another process works on it.
+        RunError: when another process works on it, or it cannot be written.
     """
     lock = FileLock(directory / LOCK)
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
-    except OSError as error:
-        if not isinstance(error, Timeout):
-            raise RunError(explain_os_error(error, directory)) from error
+        lock.acquire(timeout=WAIT_S)
+    except Timeout as error:
         raise RunError(f"Another process works on {directory}; wait for it, or choose another directory.") from error
+    except OSError as error:
+        raise RunError(explain_os_error(error, directory)) from error
     try:
         yield
     finally:

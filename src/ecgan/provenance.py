@@ -8,8 +8,8 @@ import platform
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -71,10 +71,17 @@ def finish(directory: Path, status: Status, error: BaseException | None = None) 
     record(directory, **facts)
 
 
+class _Log(logging.FileHandler):
+    """``ecgan.log``. A line that the disk has no room for is lost without a word: something else will say so."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
+        """Lose the line."""
+
+
 @contextmanager
 def logged(directory: Path) -> Iterator[None]:
     """Log to ``ecgan.log`` of a run for the length of the block."""
-    handler = logging.FileHandler(directory / "ecgan.log", encoding="utf-8")
+    handler = _Log(directory / "ecgan.log", encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logger = logging.getLogger("ecgan")
     logger.addHandler(handler)
@@ -83,7 +90,8 @@ def logged(directory: Path) -> Iterator[None]:
         yield
     finally:
         logger.removeHandler(handler)
-        handler.close()
+        with suppress(OSError):
+            handler.close()
 
 
 def read_finished(directory: Path) -> dict[str, Any]:
@@ -113,27 +121,27 @@ def read_run(directory: Path) -> dict[str, Any]:
     """Read ``run.json`` of a run, however far it came.
 
     Raises:
-        RunError: when the directory is no run, or one that has not got as far as its config.
+        RunError: when the directory is no run, or a later detection, or its ``run.json`` is damaged.
     """
     if not (directory / "run.json").is_file() or not (directory / ".hydra" / "config.yaml").is_file():
         raise RunError(f"{directory} is no run directory; name one that ecgan-train printed, with run.json in it.")
     facts = read_facts(directory)
     if not isinstance(facts, dict) or not {"status", "cwd"} <= set(facts):
-        raise RunError(f"{directory} is no run that can go on; train again.")
+        raise RunError(f"{directory / 'run.json'} is damaged (there is no status in it); train again.")
+    if "detection_of" in facts:
+        raise RunError(f"{directory} is a later detection, which cannot go on; ecgan-detect makes it anew.")
     return facts
 
 
-def reopen(directory: Path) -> dict[str, Any]:
-    """Write down that a run goes on, where and with what; returns the facts from before."""
-    facts = read_run(directory)
+def reopen(directory: Path, facts: Mapping[str, Any]) -> None:
+    """Write down that a run of which these facts were known goes on, where and with what."""
     ways = {key: value for key, value in _surroundings().items() if key in AGAIN}
     resumed = [*facts.get("resumed", []), {"when": _now(), "from": facts["status"], **ways}]
     kept = {key: value for key, value in facts.items() if key not in ("ended", "error")}
     write_json(directory / "run.json", kept | {"status": "running", "resumed": resumed})
-    return facts
 
 
-def differences(facts: dict[str, Any]) -> list[str]:
+def differences(facts: Mapping[str, Any]) -> list[str]:
     """What is not as it was when a run began, as far as it may change digits; one sentence, or none."""
     now = _surroundings()
     versions = [

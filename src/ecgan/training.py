@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ecgan.arguments import file_first
-from ecgan.errors import ConfigError, IncompleteError, Interrupted, did_you_mean
+from ecgan.errors import ConfigError, EcganError, IncompleteError, did_you_mean
 from ecgan.usage import conf_dir
 
 if TYPE_CHECKING:
@@ -114,19 +114,29 @@ def _resume(arguments: list[str]) -> None:
 
 @contextmanager
 def _told(directory: Path, console: Console) -> Iterator[None]:
-    """Show the results of the block's run, and how a run goes on that a signal has stopped."""
+    """Show the results of the block's run, and how a run goes on that was stopped on its way."""
     from ecgan import report
 
     try:
         yield
-    except Interrupted:
-        console.print(f"Interrupted; go on with: ecgan-train {RESUME}{directory}", soft_wrap=True, markup=False)
-        raise
     except IncompleteError:
         console.print(report.table(directory))
         raise
+    except BaseException as error:
+        if _may_go_on(error, directory):
+            told = f"Stopped; go on with: ecgan-train {RESUME}{directory}"
+            console.print(told, soft_wrap=True, highlight=False, markup=False)
+        raise
     console.print(report.table(directory))
     console.print(f"Run directory: {directory}", soft_wrap=True, markup=False)
+
+
+def _may_go_on(error: BaseException, directory: Path) -> bool:
+    """Tell whether the same command could get further another time: after a signal, a full disk, too little memory."""
+    from ecgan.ownership import is_owned
+
+    for_good = isinstance(error, EcganError) and not isinstance(error.__cause__, OSError)
+    return not for_good and (directory / "run.json").is_file() and not is_owned(directory)
 
 
 def _name(words: Sequence[str], file: Path | None) -> str:

@@ -17,7 +17,7 @@ from ecgan.track.going_on import epochs_of
 
 LONG = (*TINY, "split.only=[0]", "trainer.max_epochs=100000", "trainer.limit_train_batches=1.0")
 TRAIN = "from ecgan.cli import train; train()"
-PATIENCE_S = 120
+PATIENCE_S = 300
 
 
 def started(folder: Path, *settings: str) -> subprocess.Popen[str]:

@@ -10,7 +10,17 @@ from pathlib import Path
 import pytest
 
 from ecgan.errors import DataError, RunError
-from ecgan.files import digest, explain_os_error, read_json, reading, replacing, sha256_of, write_json, write_text
+from ecgan.files import (
+    digest,
+    explain_os_error,
+    read_json,
+    reading,
+    remove_leftovers,
+    replacing,
+    sha256_of,
+    write_json,
+    write_text,
+)
 
 
 def test_file_appears_under_its_name_only_when_complete(tmp_path: Path) -> None:
@@ -120,3 +130,13 @@ def test_digest_ignores_the_order_of_keys_and_nothing_else() -> None:
     assert digest({"a": 1}) != digest({"a": 1.5})
     with pytest.raises(ValueError, match="JSON compliant"):
         digest({"a": math.nan})
+
+
+def test_what_a_killed_process_has_left_is_removed(tmp_path: Path) -> None:
+    kept = [tmp_path / "fold_0" / "last.ckpt", tmp_path / ".lock", tmp_path / "notes.part"]
+    left = [tmp_path / "fold_0" / ".last.ckpt.0a1b2c3d.part", tmp_path / ".report.4d.part"]
+    for path in (*kept, left[0], left[1] / "file"):
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    remove_leftovers(tmp_path)
+    assert {path for path in tmp_path.rglob("*") if path.name != "fold_0"} == set(kept)

@@ -21,6 +21,11 @@ def slow_square(number: int) -> int:
     return number * number
 
 
+def endless(number: int) -> int:
+    time.sleep(600 if number else 0)
+    return number
+
+
 def refuse(limit: int, number: int) -> int:
     if number >= limit:
         raise DataError(f"number {number} is too large")
@@ -61,6 +66,13 @@ def test_processes_start_before_the_first_result_is_asked_for() -> None:
     assert not multiprocessing.active_children()
 
 
+def test_who_gives_up_waits_for_no_item() -> None:
+    results = in_order(endless, range(9), 2)
+    assert next(results) == 0
+    results.close()  # type: ignore[attr-defined]
+    assert not multiprocessing.active_children()
+
+
 def test_a_killed_worker_is_told_in_words() -> None:
     with pytest.raises(DataError, match=r"was killed, perhaps for want of memory; use preprocess\.workers=1"):
         list(in_order(end, range(3), 2))
@@ -71,7 +83,7 @@ import os, sys, time
 from ecgan.data.pool import in_order
 
 def work(item):
-    print(os.getpid(), flush=True)
+    print(f"{os.getpid()}\\n", end="", flush=True)  # in one piece, since two of them write
     time.sleep(0 if item < 2 else 600)
 
 if __name__ == "__main__":

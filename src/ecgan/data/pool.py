@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from multiprocessing.connection import Connection
 from typing import TypeVar
 
 from ecgan.errors import DataError
@@ -21,6 +23,11 @@ Result = TypeVar("Result")
 AHEAD = 2
 """Results per process that may wait to be taken; more would only fill the memory."""
 LOOK_AFTER_S = 1.0
+
+_busy = threading.Lock()
+"""Held by a process of a pool but for the time of an item, in which it may end.
+
+Its parent would wait forever for the rest of half a result."""
 
 
 def in_order(work: Callable[[Item], Result], items: Sequence[Item], workers: int) -> Iterator[Result]:
@@ -40,13 +47,19 @@ def in_order(work: Callable[[Item], Result], items: Sequence[Item], workers: int
     if workers <= 1:
         return map(work, items)
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    pool = ProcessPoolExecutor(workers, context, initializer=_end_with, initargs=(os.getpid(),))
+    theirs, ours = context.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(os.getpid(), theirs, ours))
+    work = partial(_worked, work)
     waiting = deque(pool.submit(work, item) for item in items[: AHEAD * workers])
-    return _drained(pool, waiting, work, items[AHEAD * workers :])
+    return _drained(pool, ours, waiting, work, items[AHEAD * workers :])
 
 
 def _drained(
-    pool: ProcessPoolExecutor, waiting: deque[Future[Result]], work: Callable[[Item], Result], rest: Sequence[Item]
+    pool: ProcessPoolExecutor,
+    ours: Connection,
+    waiting: deque[Future[Result]],
+    work: Callable[[Item], Result],
+    rest: Sequence[Item],
 ) -> Iterator[Result]:
     try:
         for item in rest:
@@ -54,20 +67,35 @@ def _drained(
             yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+        pool.shutdown()
     except BrokenProcessPool as error:
         raise DataError(
             "A process that reads the data was killed, perhaps for want of memory; use preprocess.workers=1."
         ) from error
-    finally:
+    finally:  # also when somebody has asked to stop: no item is worth waiting for
+        ours.close()
         pool.shutdown(cancel_futures=True)
 
 
-def _end_with(parent: int) -> None:
-    """End this process when its parent is gone: a killed parent cannot tell it to."""
+def _worked(work: Callable[[Item], Result], item: Item) -> Result:
+    _busy.release()
+    try:
+        return work(item)
+    finally:
+        _busy.acquire()
+
+
+def _begin(parent: int, theirs: Connection, ours: Connection) -> None:
+    """End this process when its parent closes its end of a pipe or is gone; signals are for the parent to hear of."""
+    ours.close()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _busy.acquire()
 
     def look() -> None:
-        while os.getppid() == parent:
-            time.sleep(LOOK_AFTER_S)
+        theirs.poll(None)
+        while not _busy.acquire(timeout=LOOK_AFTER_S) and os.getppid() == parent:
+            pass  # it hands over a result, or has no item and will be told to end
         os._exit(1)
 
     threading.Thread(target=look, daemon=True).start()

@@ -62,17 +62,19 @@ def compose(overrides: Sequence[str] = (), file: Path | None = None) -> DictConf
     return checked(_composed(overrides, file))
 
 
-def of_run(file: Path) -> DictConfig:
-    """The config of a run that has ended, without its trackers: what reads a run tells nobody, and needs no client.
+def of_run(file: Path, tracked: bool = False) -> DictConfig:
+    """The config of a run, without its trackers: what only reads a run tells nobody, and needs no client.
 
     Args:
         file: the run's ``.hydra/config.yaml``.
+        tracked: whether to keep the trackers, since the run goes on.
 
     Raises:
         ConfigError: when it does not fit the classes that it names.
     """
     cfg = _composed([], file)
-    cfg.tracker.update(backends={}, checkpoints=None)
+    if not tracked:
+        cfg.tracker.update(backends={}, checkpoints=None)
     return checked(cfg)
 
 
@@ -92,7 +94,7 @@ def _composed(overrides: Sequence[str], file: Path | None = None) -> DictConfig:
         raise ConfigError(explain(error, TrainConfig.__dataclass_fields__)) from error
 
 
-def reconfigured(file: Path, cwd: Path, overrides: Sequence[str]) -> DictConfig:
+def reconfigured(file: Path, cwd: Path, overrides: Sequence[str], tracked: bool = False) -> DictConfig:
     """The config of a finished run with some settings changed.
 
     ``detector=`` and ``threshold=`` choose from the groups as they are installed; everything else is taken from the
@@ -102,11 +104,12 @@ def reconfigured(file: Path, cwd: Path, overrides: Sequence[str]) -> DictConfig:
         file: the run's ``.hydra/config.yaml``.
         cwd: where the run was started.
         overrides: Hydra overrides.
+        tracked: whether to keep the run's trackers.
 
     Raises:
         ConfigError: when a setting does not exist or does not fit.
     """
-    cfg = of_run(file)
+    cfg = of_run(file, tracked)
     OmegaConf.set_struct(cfg, True)
     chosen = {override.partition("=")[0] for override in overrides}
     for key in sorted(chosen):

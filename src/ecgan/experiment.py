@@ -82,7 +82,7 @@ def resume(directory: Path, console: Console = SILENT) -> Summary:
 
 
 def _go_on(directory: Path, facts: Mapping[str, Any], console: Console) -> Summary:
-    cfg = reconfigured(directory / ".hydra" / "config.yaml", Path(facts["cwd"]), [])
+    cfg = reconfigured(directory / ".hydra" / "config.yaml", Path(facts["cwd"]), [], tracked=True)
     remove_leftovers(directory)
     provenance.reopen(directory, facts)
     for text in provenance.differences(facts):

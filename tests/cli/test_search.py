@@ -81,6 +81,14 @@ def test_an_interrupted_trial_is_settled_by_the_next_command(command: Command, m
     assert (settled.state.name, settled.params) == ("COMPLETE", begun.params)
 
 
+@pytest.mark.parametrize("other", ["dataset.n_series=220", "hydra.sweeper.objective=val/knn/auroc"])
+def test_a_study_of_something_else_is_not_gone_on_with(other: str, command: Command) -> None:
+    named = (*QUICK, *SEARCH, "sweep.name=mine", "hydra.sweeper.n_trials=1")
+    command("train", *named).worked()
+    command("train", *named, other).refused(2, "give another sweep.name")
+    assert "Best val/loss" in command("train", *named).worked()
+
+
 def test_a_trial_is_given_up_when_the_pruner_says_so(command: Command) -> None:
     out = command("train", *QUICK, *SEARCH, "hydra.sweeper.n_trials=1", *THRESHOLD).worked()
     assert ": pruned in " in out

@@ -17,7 +17,8 @@ import yaml
 
 from commands import TINY, Command, left_in
 from ecgan import experiment
-from ecgan.errors import DataError
+from ecgan.errors import DataError, IncompleteError, RunError
+from ecgan.sweep import execution
 from finished_runs import write_run
 
 QUICK = (*TINY, "split.only=[0]", "trainer.threads=1")
@@ -149,6 +150,35 @@ def interrupting(fold: Callable[..., None], at: int) -> Callable[..., None]:
             raise KeyboardInterrupt
 
     return run_fold
+
+
+def test_a_job_that_cannot_even_begin_is_told_of(
+    command: Command, ran: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(_directory: Path) -> None:
+        raise RunError("There is no place for a lock here; use another folder.")
+
+    monkeypatch.setattr(execution, "claimed", no_locks)
+    command("train", "-m", *QUICK, "seed=0,1").refused(1, "There is no place for a lock here")
+    assert ran == []
+
+
+def test_jobs_that_nobody_finishes_are_told_of(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after another process of the sweep was killed, while this one left its job to it."""
+    monkeypatch.setattr(execution, "execute", lambda *_: None)
+    command("train", "-m", *QUICK, "seed=0,1").refused(1, "2 of 2 jobs were left unfinished; the same command goes on")
+
+
+def test_folds_that_worked_of_a_job_that_failed_are_in_the_results(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(cfg: Any, directory: Path, *_: Any) -> None:
+        write_run(directory, VALUES, seed=cfg.seed, facts={"detectors": ["knn"], "status": "incomplete"})
+        raise IncompleteError("fold 1 failed: it diverged.")
+
+    monkeypatch.setattr(experiment, "run", run)
+    command("train", "-m", *QUICK, "seed=0,1").failed_jobs(2, 2, "fold 1 failed")
+    assert [row["test/knn/auroc"] for row in results_of(command.folder)] == ["0.75", "0.75"]
 
 
 def test_an_interrupted_job_goes_on(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:

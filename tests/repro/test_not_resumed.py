@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from commands import SINE, Command
+from commands import SINE, TINY, Command
+from ecgan import experiment
 from ecgan import fold as folds
 from ecgan.experiment import resume
 from ecgan.interruption import StopsWhenAsked
@@ -67,6 +68,28 @@ def stopped(command: Command) -> Path:
     assert f"go on with: ecgan-train resume={command.folder / 'run'}" in out
     assert read_facts(RUN)["status"] == "failed"
     return command.folder / "run"
+
+
+def test_trackers_hear_of_what_is_done_after_an_interruption(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = (*TINY, "tracker=tensorboard", "hydra.run.dir=run")
+    with monkeypatch.context() as patch:
+        fold = experiment.run_fold
+
+        def first_only(cfg: Any, store: Any, given: Any, *rest: Any) -> None:
+            if given.number:
+                raise KeyboardInterrupt
+            fold(cfg, store, given, *rest)
+
+        patch.setattr(experiment, "run_fold", first_only)
+        assert command("train", *words).code == 130
+    assert sent(command.folder / "run") == {"fold_0"}
+    command("train", "resume=run").worked()
+    assert sent(command.folder / "run") == {"fold_0", "fold_1", "summary"}
+
+
+def sent(run: Path) -> set[str]:
+    marks = json.loads((run / "tracking.json").read_text(encoding="utf-8"))
+    return {name for name, trackers in marks.items() if trackers["tensorboard"]["sent"]}
 
 
 def test_after_too_little_memory_it_goes_on(stopped: Path, command: Command, results: bytes) -> None:

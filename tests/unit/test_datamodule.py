@@ -180,13 +180,14 @@ def test_batches_are_arrays_and_none_is_lost(n: int) -> None:
 
 @pytest.mark.parametrize("n", [48, 49, 51, 63])
 @pytest.mark.parametrize("devices", [2, 3])
-def test_devices_share_each_batch_out(n: int, devices: int) -> None:
+@pytest.mark.parametrize("idle", [True, False])
+def test_devices_share_each_batch_out(n: int, devices: int, idle: bool) -> None:
     whole = list(ArrayBatches(ShuffledPositions(n, seed=0), 16))
-    shares = [list(ArrayBatches(ShuffledPositions(n, seed=0), 16, device, devices)) for device in range(devices)]
+    shares = [list(ArrayBatches(ShuffledPositions(n, seed=0), 16, device, devices, idle)) for device in range(devices)]
     for number, batch in enumerate(whole):
         parts = [share[number] for share in shares]
-        if len(batch) < devices:
-            assert all(part.tolist() == batch.tolist() for part in parts), "too few to share: all get them"
+        if len(batch) < devices and not idle:
+            assert all(part.tolist() == batch.tolist() for part in parts), "too few to train on nothing: all get them"
         else:
             assert sorted(np.concatenate(parts)) == sorted(batch)
             assert max(map(len, parts)) - min(map(len, parts)) <= 1

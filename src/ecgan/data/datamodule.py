@@ -120,20 +120,24 @@ class ArrayBatches(BatchSampler):
         positions: all of them, in the order of the epoch.
         batch_size: positions of a batch, over all devices.
         device: number of the device that gets its share of each batch.
-        devices: how many there are. Each position of a batch goes to one of them; a last batch that has too few for
-            that goes to all.
+        devices: how many there are. Each position of a batch goes to one of them.
+        idle: whether a device may get nothing of a last batch that has too few for all. It cannot train on nothing:
+            such a batch goes to all of them.
     """
 
-    def __init__(self, positions: Sampler[int], batch_size: int, device: int = 0, devices: int = 1) -> None:
+    def __init__(
+        self, positions: Sampler[int], batch_size: int, device: int = 0, devices: int = 1, idle: bool = True
+    ) -> None:
         super().__init__(positions, batch_size, drop_last=False)
-        self.device, self.devices = device, devices
+        self.device, self.devices, self.idle = device, devices, idle
 
     def __iter__(self) -> Iterator[Any]:
         """Cut the order that the sampler gives into batches."""
         order = np.fromiter(self.sampler, np.int64)
         for start in range(0, len(order), self.batch_size):
             batch = order[start : start + self.batch_size]
-            yield batch if len(batch) < self.devices else batch[self.device :: self.devices]
+            whole = len(batch) < self.devices and not self.idle
+            yield batch if whole else batch[self.device :: self.devices]
 
 
 def series_chunks(store: Store, indices: IntArray) -> Iterator[FloatArray]:
@@ -208,7 +212,7 @@ class DataModule(LightningDataModule):
         positions = ShuffledPositions(len(train), self.seed)
         if self.sampling == "balanced":
             positions = BalancedPositions(self.label[train], self.seed)
-        return self._loader(self.part(train), positions, self.batch_size)
+        return self._loader(self.part(train), positions, self.batch_size, idle=False)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Validation part."""
@@ -220,12 +224,14 @@ class DataModule(LightningDataModule):
         dataset = self.part(self.fold.test)
         return self._loader(dataset, SequentialSampler(dataset), self.eval_batch_size)
 
-    def _loader(self, dataset: SeriesDataset, positions: Sampler[int], batch_size: int) -> DataLoader[Batch]:
+    def _loader(
+        self, dataset: SeriesDataset, positions: Sampler[int], batch_size: int, idle: bool = True
+    ) -> DataLoader[Batch]:
         trainer = self.trainer
         share = (0, 1) if trainer is None else (trainer.global_rank, trainer.world_size)
         return DataLoader(
             dataset,
-            batch_sampler=ArrayBatches(positions, batch_size, *share),
+            batch_sampler=ArrayBatches(positions, batch_size, *share, idle),
             collate_fn=_as_it_is,
             generator=torch.Generator(),  # without one, every pass draws a number from the global generator
         )

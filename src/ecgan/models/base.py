@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 import torch._dynamo as dynamo
@@ -41,6 +41,17 @@ class Model(LightningModule):
         super().__init__()
         self._sums: dict[str, Tensor] = {}
         self._counts: dict[str, int] = {}
+        self._weight: Tensor | None = None
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Know how much of the batch is this device's, since the mean of gradients counts all devices alike."""
+        if self.trainer.world_size > 1:
+            share = torch.tensor(float(len(batch.x)), device=batch.x.device)
+            self._weight = share * self.trainer.world_size / self._over_devices(share)
+
+    def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
+        """Weigh a loss that is a mean over this device's share of the batch."""
+        super().backward(loss if self._weight is None else loss * self._weight, *args, **kwargs)
 
     def compile_networks(self) -> None:
         """Compile the layers in place, which changes no name in a checkpoint; recurrent layers have no use for it."""
@@ -68,7 +79,7 @@ class Model(LightningModule):
         """
         n = len(batch.x)
         for name, value in values.items():
-            weighted = value.detach() * n
+            weighted = value.detach() * n if n else torch.zeros_like(value)  # several devices may leave one without
             self._sums[name] = self._sums[name] + weighted if name in self._sums else weighted
             self._counts[name] = self._counts.get(name, 0) + n
 
@@ -146,5 +157,5 @@ class Model(LightningModule):
         kept = self.judged(batch)
         if len(kept.x):
             self.log_epoch({name: self.loss(kept)}, kept)
-        elif name not in self._sums:  # another device may have some, and asks this one for its part of the sum
-            self._sums[name], self._counts[name] = batch.x.new_zeros(()), 0
+        else:  # another device may have some, and asks this one for its part of the sum
+            self.log_epoch({name: batch.x.new_zeros(())}, kept)

@@ -97,7 +97,8 @@ def _run(cfg: DictConfig, directory: Path, task: Task, console: Console) -> None
     shown = console if task.alone else Console(quiet=True)
     if not (directory / "run.json").is_file():
         cfg = checked(cfg)
-        cfg.trainer.threads = cfg.trainer.threads or threads_of(task.hydra.launcher)
+        threads = threads_of(task.hydra.launcher)
+        cfg.trainer.threads = cfg.trainer.threads or (threads and max(1, threads // cfg.trainer.devices))
     from ecgan import experiment
 
     if (directory / "run.json").is_file():

@@ -78,8 +78,12 @@ class Jobs:
             return
         more = extra or [()] * len(planned)
         words = [[*planned[i].overrides, f"hydra.sweep.subdir='{planned[i].name}'", *more[i]] for i in left]
-        self.launcher.launch(words, initial_job_idx=self.launched)
+        ended = self.launcher.launch(words, initial_job_idx=self.launched)
         self.launched += len(left)
+        # what a job could not write down, such as a full disk; asked for it, Hydra would print it too
+        lost = [job._return_value for job in ended if job.status.name == "FAILED"]
+        if lost:
+            raise lost[0]
 
     def is_left(self, job: Planned) -> bool:
         """Tell whether a job is to be executed."""
@@ -103,7 +107,7 @@ class Jobs:
             headline: the metric to show, where a job has it.
 
         Raises:
-            SweepError: when jobs failed.
+            SweepError: when jobs failed, or others were killed elsewhere.
         """
         recompute(self.sweep, always=True)
         found = at_the_end(self.sweep, names, headline)
@@ -115,6 +119,9 @@ class Jobs:
         failed = [row for row in found if row.status == "failed"]
         if failed:
             raise SweepError(self._told(failed, len(found)))
+        left = sum(row.status in ("pending", "interrupted") for row in found)
+        if left:
+            raise SweepError(f"{left} of {len(found)} jobs were left unfinished; the same command goes on with them.")
 
     def _told(self, failed: Sequence[Row], n: int) -> str:
         spent = all(row.job.failures > self.retries for row in failed)

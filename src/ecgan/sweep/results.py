@@ -59,7 +59,8 @@ def rows(sweep: Path, names: Iterable[str] | None = None, headline: str | None =
 def _row(directory: Path, headline: str | None) -> Row:
     job = read_job(directory)
     status = status_of(directory, job)
-    metrics = metrics_of(directory) if (directory / "results.csv").is_file() and status == "finished" else {}
+    ended = status in ("finished", "failed")  # of a failed one, the folds that did not fail
+    metrics = metrics_of(directory) if ended and (directory / "results.csv").is_file() else {}
     return Row(directory.name, job, status, metrics, _headline(directory, metrics, headline) if metrics else None)
 
 
@@ -79,9 +80,11 @@ def metrics_of(directory: Path) -> Metrics:
 
 
 def _headline(directory: Path, metrics: Metrics, preferred: str | None) -> str | None:
+    if preferred is not None:  # a search is not shown what it must not be chosen by
+        return preferred if preferred in metrics else None
     detectors = read_facts(directory).get("detectors", [])
     names = [name.format(detector) for name in HEADLINES for detector in (detectors if "{}" in name else [""])]
-    return next((name for name in (preferred, *names) if name in metrics), None)
+    return next((name for name in names if name in metrics), None)
 
 
 def recompute(sweep: Path, always: bool = False, headline: str | None = None) -> list[Row] | None:

@@ -7,14 +7,18 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from ecgan.errors import ConfigError
+from ecgan.errors import ConfigError, EcganError
+from ecgan.files import digest
 from ecgan.sweep.launching import Jobs, Planned, parsed
+from ecgan.sweep.naming import job_digest
 from ecgan.sweep.objective import Objective, objective
 from ecgan.sweep.record import read_job, status_of
 from ecgan.sweep.study import JOURNAL, STUDY, asked, draw, open_study, space_of, unsettled, words_of
 from ecgan.track.pruning import VARIABLE, TrialAddress
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from hydra.core.config_loader import ConfigLoader
     from hydra.core.override_parser.types import Override
     from hydra.plugins.launcher import Launcher
@@ -53,7 +57,8 @@ class Search:
         self.settings, self.jobs, self.aim = settings, jobs, aim
         self.fixed = [f"{o.get_key_element()}={o.get_value_element_as_str()}" for o in overrides if not _swept(o)]
         self.space = space_of([override for override in overrides if _swept(override)])
-        self.study: Study = open_study(jobs.sweep, aim.direction, settings.pruner)
+        searched = digest([aim.name, job_digest(jobs.composed(self.fixed))])
+        self.study: Study = open_study(jobs.sweep, aim.direction, settings.pruner, searched)
 
     def execute(self) -> None:
         """Go on with what was begun, then ask for more until there are enough trials."""
@@ -91,11 +96,20 @@ class Search:
         job = read_job(folder)
         status = status_of(folder, job)
         if status == "finished":
-            self.study.tell(trial.number, self.aim.of(folder), skip_if_finished=True)
+            self._tell_value(trial, folder)
         elif status == "pruned":
             self.study.tell(trial.number, state=TrialState.PRUNED, skip_if_finished=True)
         elif status == "failed" and job.failures > self.jobs.retries:
             self.study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
+
+    def _tell_value(self, trial: Trial | FrozenTrial, folder: Path) -> None:
+        from optuna.trial import TrialState
+
+        try:
+            self.study.tell(trial.number, self.aim.of(folder), skip_if_finished=True)
+        except EcganError as error:  # one trial without a value is no reason to end the search
+            self.study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
+            self.jobs.tell(f"Trial {trial.number}: {error}")
 
     def conclude(self) -> None:
         """Show the best trial, draw the figures, account for the jobs."""

@@ -19,22 +19,25 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial
 
-JOURNAL, LOCK, STUDY = "optuna.journal", "optuna.lock", "sweep"
+JOURNAL, LOCK, STUDY, SEARCHED = "optuna.journal", "optuna.lock", "sweep", "searched"
 FIGURES = {"optuna_history.png": "plot_optimization_history", "optuna_importance.png": "plot_param_importances"}
 FEWEST = 2
 """Finished trials that importances need."""
 
 
-def open_study(sweep: Path, direction: Direction, pruner: Mapping[str, Any] | None) -> Study:
+def open_study(
+    sweep: Path, direction: Direction, pruner: Mapping[str, Any] | None, searched: str | None = None
+) -> Study:
     """Open the study of a sweep, or make it; several processes and machines may do so at once.
 
     Args:
         sweep: its folder.
         direction: of the objective.
         pruner: node of one of Optuna's pruners; None for no pruning.
+        searched: digest of the objective and of all settings that are not searched for; None not to compare it.
 
     Raises:
-        ConfigError: when the study exists and searches the other way.
+        ConfigError: when the study exists and searches something else.
     """
     import optuna
 
@@ -48,6 +51,11 @@ def open_study(sweep: Path, direction: Direction, pruner: Mapping[str, Any] | No
     )
     if study.direction.name.lower() != direction:
         raise ConfigError(f"The study in {sweep} does not {direction}; give another sweep.name.")
+    known = study.user_attrs.get(SEARCHED)
+    if searched is not None and known is None:
+        study.set_user_attr(SEARCHED, searched)
+    elif searched not in (None, known):
+        raise ConfigError(f"The study in {sweep} has another objective or other settings; give another sweep.name.")
     return study
 
 

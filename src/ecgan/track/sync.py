@@ -11,7 +11,8 @@ from rich.console import Console
 from ecgan import provenance
 from ecgan.comparison.runs import find
 from ecgan.config import compose
-from ecgan.errors import ConfigError
+from ecgan.errors import ConfigError, EcganError
+from ecgan.ownership import is_owned
 from ecgan.track.live import Tracking, label
 from ecgan.track.marks import is_sent
 from ecgan.track.record import Record, Status
@@ -47,8 +48,13 @@ def sync(arguments: Sequence[str]) -> Synced:
     synced = Synced()
     for run in find(folders):
         config = run / ".hydra" / "config.yaml"
-        if config.is_file() and (run / "run.json").is_file() and "detection_of" not in provenance.read_facts(run):
-            _sync(run, Tracking(compose(file=config), run, Console(quiet=True)), synced)
+        if not config.is_file() or not (run / "run.json").is_file() or is_owned(run):
+            continue  # whoever works on a run tells its trackers
+        try:
+            if "detection_of" not in provenance.read_facts(run):
+                _sync(run, Tracking(compose(file=config), run, Console(quiet=True)), synced)
+        except EcganError as error:  # the other runs do not depend on it
+            synced.failed.append(f"nothing of {run} was sent ({error})")
     return synced
 
 

@@ -21,8 +21,8 @@ SETTINGS = (
     "dataset=sine",
     "dataset.n_series=303",  # in batches of 16, the last ones of all parts are odd
     "dataset.seq_len=32",
-    "data.batch_size=16",
-    "data.eval_batch_size=16",
+    "data.batch_size=15",
+    "data.eval_batch_size=20",  # the validation part has 61 series, 31 of them normal
     "split=holdout",
     "trainer=smoke",
     "trainer.accelerator=cpu",
@@ -98,11 +98,11 @@ def test_two_devices_train_as_one(command: Command) -> None:
     shown = command("train", *SETTINGS, *EXACT, TWO, "hydra.run.dir=two").worked()
     assert "1 fold(s)" in shown
     one, two = command.folder / "one", command.folder / "two"
-    pd.testing.assert_frame_equal(log_of(one), log_of(two), rtol=0.01)
+    pd.testing.assert_frame_equal(log_of(one), log_of(two), rtol=1e-4)
     for part in ("predictions.csv", "validation.csv"):
         tables = [pd.read_csv(run / "fold_0" / "detection" / "reconstruction" / part) for run in (one, two)]
         assert tables[0]["index"].tolist() == tables[1]["index"].tolist()
-        np.testing.assert_allclose(tables[0]["score"], tables[1]["score"], rtol=0.1)
+        np.testing.assert_allclose(tables[0]["score"], tables[1]["score"], rtol=1e-3)
     fold = json.loads((two / "run.json").read_text(encoding="utf-8"))["folds"]["fold_0"]
     assert (fold["devices"], fold["status"]) == (2, "finished")
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from ecgan import provenance
 from ecgan.comparison.runs import find
 from ecgan.config import compose
-from ecgan.errors import ConfigError, EcganError
+from ecgan.errors import ConfigError, RunError
 from ecgan.ownership import is_owned
 from ecgan.track.live import Tracking, label
 from ecgan.track.marks import is_sent
@@ -53,7 +53,7 @@ def sync(arguments: Sequence[str]) -> Synced:
         try:
             if "detection_of" not in provenance.read_facts(run):
                 _sync(run, Tracking(compose(file=config), run, Console(quiet=True)), synced)
-        except EcganError as error:  # the other runs do not depend on it
+        except RunError as error:  # a damaged run; the others do not depend on it
             synced.failed.append(f"nothing of {run} was sent ({error})")
     return synced
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 SINE = ("dataset=sine", "dataset.n_series=200", "dataset.seq_len=32")
+PATIENCE_S = 240
+"""How long a test waits for a process on a busy machine."""
 TINY = (*SINE, "trainer=smoke", "split.folds=2", "detector=[knn]", "trainer.figures=false", "generation.n=0")
 """Settings of the smallest run that has everything but a judgment of generated series."""
 
@@ -67,6 +72,24 @@ class Command:
         finally:
             forget_hydra()
         return Outcome(code, *self.capsys.readouterr())
+
+
+def begun(folder: Path, *settings: str) -> subprocess.Popen[str]:
+    """A training in a process of its own and in the folder ``run``, that has at least one epoch behind it."""
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", "from ecgan.cli import train; train()", *settings, "hydra.run.dir=run"],
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    until = time.monotonic() + PATIENCE_S
+    while not (folder / "run" / "fold_0" / "checkpoints" / "last.ckpt").is_file():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    return process
 
 
 def forget_hydra() -> None:

@@ -14,8 +14,9 @@ from commands import TINY, Command, clean_environment, forget_hydra, only_run
 from plugin_package import KINDS, found_in, install_examples, installed_plugin
 
 if TYPE_CHECKING:
+    from ecgan.data.source import Source
     from ecgan.data.store import Store
-    from ecgan.types import Recordings, Source
+    from ecgan.types import Recordings
 
 SEQ_LEN = 64
 COUNTS = (180, 36, 24)

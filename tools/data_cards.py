@@ -9,7 +9,7 @@ import yaml
 from site_reference import escaped, sentence, table
 
 from ecgan.config import build
-from ecgan.types import Source
+from ecgan.data.source import Source
 from ecgan.usage import conf_dir, options
 
 DOI = re.compile(r"\bdoi:(10\.[^\s;,]*[^\s;,.)])")

@@ -9,9 +9,10 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from ecgan.config import build
+from ecgan.data.source import Source
 from ecgan.nodes import TARGET
 from ecgan.plugins import files_of
-from ecgan.types import Card, Source
+from ecgan.types import Card
 from ecgan.usage import conf_dir
 
 COLUMNS = ("series", "channels x length", "classes", "patients", "license", "MB", "account")

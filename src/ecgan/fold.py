@@ -102,9 +102,9 @@ def run_fold(
     with together(run_directory, fold.number, devices, trainer.strategy.root_device):
         fit(trainer, training)
     _refuse_divergence(training.best, model)
-    if devices > 1:  # a part that is shared out would come back in another order, or with some series twice
-        together_trained, trainer = trainer, engine.make_trainer(cfg, directory, callbacks, metrics)
-        trainer.fit_loop.load_state_dict(together_trained.fit_loop.state_dict())  # its epochs and steps
+    if devices > 1:  # one device judges, on whole parts in the order of the store
+        progress, trainer = trainer.fit_loop.state_dict(), engine.make_trainer(cfg, directory, callbacks, metrics)
+        trainer.fit_loop.load_state_dict(progress)  # what is logged stands at its epochs and steps
     _judge(trainer, training)
     metrics.save()
     if cfg.trainer.figures:

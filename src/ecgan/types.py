@@ -5,9 +5,8 @@ Shapes are always ``(batch, channels, time)``; label 0 is normal; a larger score
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -169,72 +168,6 @@ class Card:
     license: str
     size_mb: float | None = None
     account: bool = False
-
-
-@runtime_checkable
-class Source(Protocol):
-    """What knows where one data set comes from and how to read its raw files.
-
-    ``ecgan.data.source.BaseSource`` has sensible answers for most of this.
-    """
-
-    @property
-    def name(self) -> str:
-        """Name of the data set and of its folder of stores below ``data/``."""
-
-    @property
-    def folder(self) -> str:
-        """Name of the folder of its raw files below ``data/`` and the mirror."""
-
-    @property
-    def place(self) -> Path | None:
-        """Folder of raw files that a user has named; None where they are looked for below ``data/`` and the mirror."""
-
-    @property
-    def version(self) -> str:
-        """Changes when ``read`` gives other arrays from the same raw files."""
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Names of the classes; the first is normal. Known after ``pieces`` where the files tell."""
-
-    @property
-    def note(self) -> str:
-        """What every report must say about the data; empty where there is nothing. Known after ``pieces``."""
-
-    @property
-    def partition(self) -> str:
-        """What to call the source's own partition in results, such as ``de Chazal's DS1 / DS2``; may be empty."""
-
-    @property
-    def grouping(self) -> str:
-        """What a group is, such as ``patient`` or ``trial``."""
-
-    @property
-    def expected(self) -> Mapping[str, int]:
-        """What the complete set holds: series per class, or ``records`` for the number of pieces.
-
-        Files that hold less are named a subset in every result. Empty where nothing is known.
-        """
-
-    @property
-    def card(self) -> Card:
-        """Facts for the list of data sets."""
-
-    def settled(self, roots: Sequence[Path]) -> Source:
-        """The source to use, given the folders that hold ``<folder>/raw``: where one can choose, it chooses."""
-
-    def files(self, raw: Path) -> tuple[RemoteFile, ...]:
-        """What to download into ``raw``; asked again afterwards, since a list of files may name more."""
-
-    def found(self, raw: Path) -> tuple[str, ...]:
-        """Names of the files in ``raw`` that will be read; empty when they do not suffice."""
-
-    def pieces(self, raw: Path) -> Sequence[Any]:
-        """What can be read one by one, by several processes: names of records, numbers of chunks, in order."""
-
-    def read(self, raw: Path, piece: Any) -> Recordings:
-        """Read one piece. It runs in other processes, so it must not change the source."""
 
 
 class Step(Protocol):

@@ -3,44 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import pytest
 
-from commands import TINY, Command
+from commands import PATIENCE_S, TINY, Command, begun
 from ecgan.track.going_on import epochs_of
 
 LONG = (*TINY, "split.only=[0]", "trainer.max_epochs=100000", "trainer.limit_train_batches=1.0")
-TRAIN = "from ecgan.cli import train; train()"
-PATIENCE_S = 300
-
-
-def started(folder: Path, *settings: str) -> subprocess.Popen[str]:
-    """A training in a process of its own, that has at least one epoch behind it."""
-    process = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-c", TRAIN, *LONG, "hydra.run.dir=run", *settings],
-        cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    until = time.monotonic() + PATIENCE_S
-    while not (folder / "run" / "fold_0" / "checkpoints" / "last.ckpt").is_file():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < until
-        time.sleep(0.05)
-    return process
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_leaves_a_run_that_can_go_on(number: signal.Signals, code: int, command: Command) -> None:
-    process = started(command.folder)
+    process = begun(command.folder, *LONG)
     process.send_signal(number)
     out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == code, (out, err)
@@ -60,7 +35,7 @@ def test_a_signal_leaves_a_run_that_can_go_on(number: signal.Signals, code: int,
 
 
 def test_a_second_process_on_the_same_run_is_refused(command: Command) -> None:
-    process = started(command.folder)
+    process = begun(command.folder, *LONG)
     try:
         command("train", "resume=run").refused(1, "Another process works on run")
         command("train", *TINY, "hydra.run.dir=run").refused(1, "Another process works on")

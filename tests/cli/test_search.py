@@ -11,7 +11,8 @@ import pytest
 
 from commands import TINY, Command, left_in
 from ecgan import experiment
-from ecgan.sweep.objective import objective
+from ecgan.errors import RunError
+from ecgan.sweep.objective import Objective, objective
 from ecgan.sweep.study import JOURNAL, open_study
 
 QUICK = (*TINY, "split.only=[0]", "trainer.threads=1")
@@ -98,6 +99,19 @@ def test_a_trial_is_given_up_when_the_pruner_says_so(command: Command) -> None:
     assert not list(command.folder.rglob("predictions.csv"))
     again = command("train", *QUICK, *SEARCH, "hydra.sweeper.n_trials=1", *THRESHOLD).worked()
     assert ": pruned in " not in again
+
+
+def test_a_trial_without_a_value_does_not_end_the_search(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def undefined(*_: object) -> float:
+        raise RunError("It has no value of val/loss.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Objective, "of", undefined)
+        shown = command("train", *QUICK, *SEARCH, "hydra.sweeper.n_trials=2").worked()
+    assert shown.count("It has no value of val/loss.") == 2
+    command("train", *QUICK, *SEARCH, "hydra.sweeper.n_trials=3").worked()
+    trials = open_study(folder_of(command), "minimize", None).get_trials()
+    assert [trial.state.name for trial in trials] == ["FAIL", "FAIL", "COMPLETE"]
 
 
 def test_a_failed_trial_is_tried_again_and_then_counts_as_failed(command: Command) -> None:

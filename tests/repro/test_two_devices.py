@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from commands import Command
+from commands import PATIENCE_S, Command, begun
 from ecgan.devices import PROGRAM
 
 SETTINGS = (
@@ -36,7 +35,7 @@ SETTINGS = (
 EXACT = ("model=autoencoder", "model.network.norm=group", "model.network.width=4")
 """No noise, and no statistics of a batch: what a series gives does not depend on where it is computed."""
 TWO = "trainer.devices=2"
-PATIENCE_S = 240
+LONG = (*SETTINGS, *EXACT, TWO, "trainer.max_epochs=100000")
 
 
 def log_of(run: Path) -> pd.DataFrame:
@@ -63,24 +62,6 @@ def gone(process: int) -> bool:
             return True
         time.sleep(0.1)
     return False
-
-
-def started(folder: Path, *settings: str) -> subprocess.Popen[str]:
-    """A training of very many epochs over two devices, in a process of its own, that has one epoch behind it."""
-    words = [*SETTINGS, *EXACT, TWO, "trainer.max_epochs=100000", "hydra.run.dir=run", *settings]
-    process = subprocess.Popen(
-        [sys.executable, "-c", "from ecgan.cli import train; train()", *words],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    until = time.monotonic() + PATIENCE_S
-    while not (folder / "run" / "fold_0" / "checkpoints" / "last.ckpt").is_file():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < until
-        time.sleep(0.05)
-    return process
 
 
 def helper_of(process: subprocess.Popen[str]) -> int:
@@ -140,7 +121,7 @@ def test_a_training_that_goes_on_ends_as_one_that_went_through(model: str, comma
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes as Linux shows them")
 def test_a_device_that_is_killed_ends_the_run_with_a_sentence(command: Command) -> None:
-    process = started(command.folder)
+    process = begun(command.folder, *LONG)
     os.kill(helper_of(process), signal.SIGKILL)
     out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 1, (out, err)
@@ -154,7 +135,7 @@ def test_a_device_that_is_killed_ends_the_run_with_a_sentence(command: Command) 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes as Linux shows them")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_nothing_outlives_the_first_process(number: signal.Signals, command: Command) -> None:
-    process = started(command.folder)
+    process = begun(command.folder, *LONG)
     helper = helper_of(process)
     process.send_signal(number)
     process.communicate(timeout=PATIENCE_S)

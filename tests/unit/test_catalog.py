@@ -6,7 +6,7 @@ import pytest
 
 from commands import Command
 from ecgan.catalog import COLUMNS, sources
-from ecgan.types import Source
+from ecgan.data.source import Source
 from ecgan.usage import options
 
 NAMES = options("dataset")

@@ -12,12 +12,13 @@ import pytest
 import wfdb
 import yaml
 
+from ecgan.data.source import Source
 from ecgan.data.sources import kachuee
 from ecgan.data.sources.kachuee import CsvFile, KachueeBeats, read_csv
 from ecgan.data.sources.mitbih_beats import MITBIHBeats, ends
 from ecgan.data.sources.ptb_beats import PTBBeats
 from ecgan.errors import ConfigError, DataError
-from ecgan.types import TEST, TRAIN, UNUSED, FloatArray, Recordings, Source
+from ecgan.types import TEST, TRAIN, UNUSED, FloatArray, Recordings
 
 SOURCES = (MITBIHBeats, PTBBeats)
 FILE = CsvFile("mitbih_train.csv", (2, 1, 1, 0, 0), TRAIN)

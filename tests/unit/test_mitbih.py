@@ -11,10 +11,11 @@ import pytest
 import wfdb
 
 from ecgan.data.formats.records import read_annotations
+from ecgan.data.source import Source
 from ecgan.data.sources import dechazal
 from ecgan.data.sources.mitbih import BEAT_SYMBOLS, MITBIH, PADDED, cut_beats
 from ecgan.errors import ConfigError, DataError
-from ecgan.types import TEST, TRAIN, UNUSED, Recordings, Source
+from ecgan.types import TEST, TRAIN, UNUSED, Recordings
 
 LENGTH = 1000
 BEATS = {40: "N", 200: "V", 300: "A", 400: "Q", 500: "L", 990: "N"}

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import wfdb
 
+from ecgan.data.source import Source
 from ecgan.data.sources import ptb
 from ecgan.data.sources.ptb import PTB
 from ecgan.errors import ConfigError, DataError
-from ecgan.types import Recordings, Source
+from ecgan.types import Recordings
 
 FRANK = ("vx", "vy", "vz")
 

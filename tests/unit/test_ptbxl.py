@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import wfdb
 
+from ecgan.data.source import Source
 from ecgan.data.sources import ptbxl
 from ecgan.data.sources.ptbxl import PTBXL
 from ecgan.errors import ConfigError, DataError
-from ecgan.types import TEST, TRAIN, VAL, Recordings, Source
+from ecgan.types import TEST, TRAIN, VAL, Recordings
 
 STATEMENTS = """,description,diagnostic,form,rhythm,diagnostic_class,diagnostic_subclass,Statement Category
 NDT,non-diagnostic T abnormalities,1.0,1.0,,STTC,STTC,other ST-T descriptive statements

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ecgan.data.source import Source
 from ecgan.data.sources import shaoxing
 from ecgan.data.sources.shaoxing import Shaoxing
 from ecgan.data.sources.shaoxing_labels import coded_rhythms
 from ecgan.errors import ConfigError, DataError
-from ecgan.types import Recordings, Source
+from ecgan.types import Recordings
 from shaoxing_files import CODES, NAMES, put_csv, put_wfdb, read, signal, with_labels
 
 

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ecgan.data.source import Source
 from ecgan.data.sources import ucr
 from ecgan.data.sources.ucr import UCR, Wafer
 from ecgan.data.store import prepare
 from ecgan.errors import ConfigError, DataError
-from ecgan.types import TEST, TRAIN, FloatArray, Recordings, Source
+from ecgan.types import TEST, TRAIN, FloatArray, Recordings
 
 LABELS = {"TRAIN": [2, 2, 1, 2, 3], "TEST": [1, 3, 3, 3, 3, 2]}
 LENGTH = 12

@@ -14,9 +14,10 @@ from typing import IO, Any
 import numpy as np
 
 from ecgan.data.pool import in_order
+from ecgan.data.source import Source
 from ecgan.errors import DataError
 from ecgan.files import reading, write_json
-from ecgan.types import FloatArray, IntArray, Recordings, Source, Step
+from ecgan.types import FloatArray, IntArray, Recordings, Step
 
 
 @dataclass(frozen=True)

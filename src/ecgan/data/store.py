@@ -13,9 +13,10 @@ import numpy as np
 from filelock import FileLock
 
 from ecgan.data.building import build_store
+from ecgan.data.source import Source
 from ecgan.errors import DataError, RunError
 from ecgan.files import read_json, replacing
-from ecgan.types import FloatArray, IntArray, Source, Step
+from ecgan.types import FloatArray, IntArray, Step
 
 ARRAYS = ("data", "label", "group", "part")
 VERIFIED_AT_ONCE = 8192

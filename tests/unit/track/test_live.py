@@ -13,6 +13,7 @@ from rich.console import Console
 from commands import TINY, Command
 from ecgan.config import compose
 from ecgan.errors import ConfigError, DivergedError
+from ecgan.ownership import owned
 from ecgan.track import tracker
 from ecgan.track.live import Tracking
 from ecgan.track.marks import read
@@ -107,6 +108,25 @@ def test_sync_of_runs_that_are_not_over(tiny_run: Path, tmp_path: Path) -> None:
     assert not (run / "tensorboard").exists()
     (run / "run.json").write_text(facts, encoding="utf-8")
     assert sync([str(run.parent), "--sync"]).sent == 1
+
+
+def test_sync_leaves_runs_at_work_alone(tiny_run: Path, tmp_path: Path) -> None:
+    run = with_trackers(tiny_run, tmp_path, "tracker=tensorboard")
+    with owned(run):
+        assert sync(["--sync", str(run.parent)]).sent == 0
+    assert not (run / "tracking.json").exists()
+    assert sync(["--sync", str(run.parent)]).sent == 3
+
+
+def test_sync_goes_on_after_a_damaged_run(tiny_run: Path, tmp_path: Path) -> None:
+    damaged = with_trackers(tiny_run, tmp_path / "a", "tracker=tensorboard")
+    whole = with_trackers(tiny_run, tmp_path / "b", "tracker=tensorboard")
+    (damaged / "run.json").write_text("{", encoding="utf-8")
+    done = sync(["--sync", str(tmp_path)])
+    assert done.sent == 3
+    assert (whole / "tracking.json").is_file()
+    (why,) = done.failed
+    assert f"nothing of {damaged} was sent" in why
 
 
 def test_sync_of_nothing(command: Command, tiny_run: Path) -> None:

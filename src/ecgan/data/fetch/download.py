@@ -13,10 +13,10 @@ from filelock import FileLock, Timeout
 
 from ecgan.data.fetch.retrieve import MARKER, by_hand, retrieve_all
 from ecgan.data.formats.archive import is_inside
-from ecgan.data.source import present
+from ecgan.data.source import Source, present
 from ecgan.errors import DataError, RunError
 from ecgan.files import explain_os_error, read_json, reading, sha256_of, write_json, write_text
-from ecgan.types import RemoteFile, Source
+from ecgan.types import RemoteFile
 
 log = logging.getLogger(__name__)
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from ecgan.data.fetch.kaggle import SCHEME, KaggleFile
 from ecgan.data.fetch.transfer import Resuming, TransferError
-from ecgan.data.source import SUMS
+from ecgan.data.source import SUMS, Source
 from ecgan.errors import DataError
 from ecgan.files import explain_os_error
-from ecgan.types import RemoteFile, Source
+from ecgan.types import RemoteFile
 
 if TYPE_CHECKING:
     import requests

@@ -12,9 +12,9 @@ import numpy as np
 
 from ecgan.data.fetch.kaggle import SCHEME, kaggle_credentials
 from ecgan.data.formats.tables import read_numbers
-from ecgan.data.source import BaseSource
+from ecgan.data.source import BaseSource, Source
 from ecgan.errors import ConfigError, DataError, did_you_mean
-from ecgan.types import FloatArray, Recordings, RemoteFile, Source
+from ecgan.types import FloatArray, Recordings, RemoteFile
 
 log = logging.getLogger(__name__)
 

@@ -10,13 +10,13 @@ from typing import Any, Literal
 import numpy as np
 
 from ecgan.data.formats.records import read_annotations, read_signals
-from ecgan.data.source import BaseSource
+from ecgan.data.source import BaseSource, Source
 from ecgan.data.sources.dechazal import PARTITION, UNPACED, files_found, part, patient, record_list, records_found
 from ecgan.data.sources.mitbih import FS_HZ, MITBIH, MLII, check_record, cut_beats
 from ecgan.errors import ConfigError, DataError
 from ecgan.preprocess import rpeaks
 from ecgan.preprocess.rpeaks import corrected_peaks, hamilton_peaks
-from ecgan.types import BoolArray, Card, FloatArray, IntArray, Recordings, RemoteFile, Source
+from ecgan.types import BoolArray, Card, FloatArray, IntArray, Recordings, RemoteFile
 
 log = logging.getLogger(__name__)
 

@@ -14,11 +14,11 @@ from ecgan.data.formats.listing import names_below
 from ecgan.data.formats.members import member_content, member_names
 from ecgan.data.formats.records import mended, read_signals, refuse_incomplete
 from ecgan.data.formats.tables import read_numbers
-from ecgan.data.source import BaseSource, listed
+from ecgan.data.source import BaseSource, Source, listed
 from ecgan.data.sources.shaoxing_labels import LABELS, NINGBO, RECORDINGS, RHYTHMS, coded_rhythms, rhythms
 from ecgan.errors import ConfigError, DataError, did_you_mean
 from ecgan.preprocess.window import windows
-from ecgan.types import Card, FloatArray, Recordings, RemoteFile, Source
+from ecgan.types import Card, FloatArray, Recordings, RemoteFile
 
 FOLDER = "ECGDataDenoised"
 ARCHIVE = RemoteFile(f"{FOLDER}.zip", "https://figshare.com/ndownloader/files/15652862")

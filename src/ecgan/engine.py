@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig
 from pytorch_lightning.callbacks import ModelCheckpoint
@@ -60,7 +61,8 @@ def make_trainer(
             inference_mode=False,  # scorers may search with gradients in validate and test
             num_sanity_val_steps=0,
             enable_checkpointing=any(isinstance(callback, ModelCheckpoint) for callback in callbacks),
-            plugins=WholeCheckpoints(),
+            # alone under SLURM or MPI a run is still one process, and the scheduler's user requeues it
+            plugins=[WholeCheckpoints()] if several else [WholeCheckpoints(), LightningEnvironment()],
             enable_progress_bar=False,
             enable_model_summary=False,
         )

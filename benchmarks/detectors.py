@@ -44,6 +44,7 @@ SERVED: dict[str, tuple[str, ...]] = {
     ),
     "dcgan": ("discriminator", "anogan", "inverse_mapping"),
     "cnn": ("classifier",),
+    "autoencoder": ("reconstruction", "whitened_knn"),
 }
 """Which detectors run on which model."""
 METRICS = ("auroc", "average_precision", "mcc")

@@ -37,12 +37,14 @@ NEEDS: dict[str, tuple[type, ...]] = {
     "ocsvm": (),
     "pca": (),
     "reconstruction": (Reconstructs,),
+    "whitened_knn": (),
 }
 SMALL = {
     "anogan": ("steps=3", "pool=8", "patience=2"),
     "inverse_mapping": ("epochs=2", "batch_size=8", "width=4"),
     "isolation_forest": ("trees=5",),
     "lstm_autoencoder": ("epochs=2", "latent=4", "patch=4"),
+    "whitened_knn": ("components=4",),
 }
 VARIANTS = [
     ("anogan", "criterion=l1"),

@@ -19,7 +19,7 @@ from published_detectors import of_test_part
 
 MODELS = ("beatgan", "dcgan", "cnn")
 """All detectors find a model among these."""
-NOT_IN_ONNX = {"anogan", "combined_autoencoder", "combined_svm", "isolation_forest", "knn", "ocsvm"}
+NOT_IN_ONNX = {"anogan", "combined_autoencoder", "combined_svm", "isolation_forest", "knn", "ocsvm", "whitened_knn"}
 """They search, compare with training series, or grow trees."""
 SMALL = ("dataset=sine", "dataset.n_series=300", "dataset.seq_len=32", "trainer=smoke", "split=holdout")
 QUIET = ("trainer.figures=false", "trainer.threads=1", "generation.n=0", "data.eval_batch_size=32")

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 from sklearn.covariance import LedoitWolf
+from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest as Forest
 from sklearn.metrics import f1_score
+from sklearn.neighbors import NearestNeighbors
 from sklearn.svm import SVC
 from sklearn.svm import OneClassSVM as Machine
 from torch import Tensor, nn
@@ -20,6 +22,7 @@ from ecgan.detect.critic import Critic, FeatureMatching
 from ecgan.detect.latent import LatentDensity, LatentNorm
 from ecgan.detect.scorers import KNearest, PCAResidual
 from ecgan.detect.weighting import GRID_STEPS, best_f1
+from ecgan.detect.whitened import WhitenedNeighbors
 from ecgan.errors import ConfigError, DataError, RunError
 from ecgan.testing.scorers import InMemory
 
@@ -271,3 +274,23 @@ def test_impossible_settings_are_refused() -> None:
         OneClassSVM(nu=0.0)
     with pytest.raises(ConfigError, match="trees is 0"):
         IsolationForest(trees=0)
+
+
+def test_whitened_neighbors_do_not_depend_on_units() -> None:
+    """Distances are those of scikit-learn among components of variance one, whatever the scale of the series."""
+    x, new = TRAIN.x.flatten(1).double().numpy(), NEW.flatten(1).double().numpy()
+    white = PCA(4, whiten=True, svd_solver="full").fit(x)
+    expected, _ = NearestNeighbors(n_neighbors=3).fit(white.transform(x)).kneighbors(white.transform(new))
+    for scale in (1.0, 250.0):
+        scorer = WhitenedNeighbors(components=4, k=3)
+        scorer.fit(SILENT, part(scale * TRAIN.x), CPU)
+        np.testing.assert_allclose(scorer.score(SILENT, scale * NEW).numpy(), expected.mean(1), rtol=1e-4)
+
+
+def test_whitened_neighbors_refuse_more_components_than_there_are() -> None:
+    with pytest.raises(ConfigError, match="asks for 16 components, but 80 training normals have 1;"):
+        WhitenedNeighbors().fit(
+            SILENT, part(series(80, 0)[:, :, :1].expand(-1, -1, 8) * torch.tensor([[1.0], [0.0]])), CPU
+        )
+    with pytest.raises(ConfigError, match="must be 1 or more"):
+        WhitenedNeighbors(components=0)

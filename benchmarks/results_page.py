@@ -99,8 +99,9 @@ def published_of(table: pd.DataFrame, published: Sequence[Mapping[str, Any]]) ->
     """What others have published, with ours beside it."""
     rows = [["published", "detector", "value", "here", "difference"]]
     for claim in published:
-        same = (table["detector"] == claim["detector"]) & (table["metric"] == claim["metric"])
-        ours = float(table.loc[same, "mean"].iloc[0])
+        named = ["detector", "metric", *(key for key in ("model", "groups") if key in claim)]
+        same = (table[named] == [claim[key] for key in named]).all(axis=1)
+        ours = float(table.loc[same, "mean"].item())
         here = [f"`{claim['detector']}`", f"{short(claim['metric'])} {claim['value']:.3f}", f"{ours:.3f}"]
         rows.append([claim["source"], *here, f"{ours - claim['value']:+.3f}"])
     return lines_of(rows)

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
+from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import Tensor
 
@@ -26,17 +27,23 @@ class WholeCheckpoints(TorchCheckpointIO):
 
 
 class BestCheckpoint(ModelCheckpoint):
-    """The weights of the epoch with the smallest monitored value.
+    """The weights of the epoch with the smallest monitored value, or of the newest one.
 
     Its state is that value and no path, so that a training can go on where its directory was moved to.
 
     Args:
         path: of the file.
         monitor: the value.
+        newest: keep the weights of each epoch in the place of the one before, whatever the value.
     """
 
-    def __init__(self, path: Path, monitor: str) -> None:
+    def __init__(self, path: Path, monitor: str, newest: bool = False) -> None:
         super().__init__(path.parent, path.stem, monitor, save_weights_only=True, enable_version_counter=False)
+        self.newest = newest
+
+    def check_monitor_top_k(self, trainer: Trainer, current: Tensor | None = None) -> bool:
+        """Tell whether the weights of this epoch are kept."""
+        return self.newest or super().check_monitor_top_k(trainer, current)
 
     def state_dict(self) -> dict[str, Any]:
         """The best value so far."""

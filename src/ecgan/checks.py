@@ -24,6 +24,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "data.labels": ("classes", "binary"),
     "data.sampling": ("shuffled", "balanced"),
     "trainer.precision": ("32-true", "bf16-mixed", "16-mixed"),
+    "trainer.weights": ("best", "last"),
     "trainer.accelerator": ("auto", "cpu", "gpu", "cuda", "mps"),
 }
 AT_LEAST: dict[str, int] = {

@@ -113,7 +113,7 @@ def run_fold(
     facts |= {"devices": devices, "fit_s": round(training.last.seconds, 3), "spec": asdict(data.spec)}
     resumed = {} if training.epochs is None else {"resumed_after": training.epochs}
     _record_fold(run_directory, directory, **facts, **resumed)
-    log.info("%s: best weights %s", directory.name, training.best.best_model_path)
+    log.info("%s: weights %s", directory.name, training.best.best_model_path)
 
 
 def prepared(cfg: DictConfig, store: Store, fold: Fold, run_directory: Path) -> Training:
@@ -125,7 +125,8 @@ def prepared(cfg: DictConfig, store: Store, fold: Fold, run_directory: Path) -> 
     if cfg.trainer.compile:
         model.compile_networks()
     metrics = MetricsFile(directory)
-    best, last = BestCheckpoint(directory / BEST, model.monitor), LastCheckpoint(directory / LAST, metrics)
+    best = BestCheckpoint(directory / BEST, model.monitor, newest=cfg.trainer.weights == "last")
+    last = LastCheckpoint(directory / LAST, metrics)
     patience = cfg.trainer.patience
     stopping: list[pl.Callback] = [] if patience is None else [EarlyStopping(model.monitor, patience=patience)]
     return Training(directory, seed, data, model, metrics, best, last, stopping, epochs_of(last.path))
@@ -175,7 +176,7 @@ def _refuse_divergence(best: BestCheckpoint, model: pl.LightningModule) -> None:
     score = best.best_model_score
     if score is None or not torch.isfinite(score) or not best.best_model_path:
         raise DivergedError(
-            f"The training of {type(model).__name__} diverged: the best {best.monitor} is {score}; "
+            f"The training of {type(model).__name__} diverged: {best.monitor} is {score}; "
             "lower model.optimizer.lr or use another transform."
         )
 

@@ -60,6 +60,7 @@ class TrainerConfig:
     deterministic: bool = True
     threads: int | None = None
     patience: int | None = None
+    weights: str = "best"
     limit_train_batches: float = 1.0
     progress_bar: bool = True
     figures: bool = True

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
+import pytorch_lightning as pl
 import torch
 
 from ecgan.checkpointing import BestCheckpoint, WholeCheckpoints
+from ecgan.engine import quiet
 from ecgan.errors import RunError
 from ecgan.track.going_on import epochs_of
 
@@ -43,6 +46,51 @@ def test_the_best_value_is_known_again_wherever_the_run_lies(tmp_path: Path) -> 
     assert after.best_model_path == str(tmp_path / "there" / "best.ckpt")
     assert after.best_k_models == {after.best_model_path: torch.tensor(0.25)}
     assert (after.best_model_score, after.kth_best_model_path) == (0.25, after.best_model_path)
+
+
+class Falling(pl.LightningModule):
+    """Its one weight counts epochs, and its validation loss is given."""
+
+    def __init__(self, losses: list[float]) -> None:
+        super().__init__()
+        self.losses, self.epochs = losses, torch.nn.Parameter(torch.zeros(()))
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), lr=1.0)
+
+    def training_step(self, batch: torch.Tensor) -> torch.Tensor:
+        return -self.epochs
+
+    def validation_step(self, batch: torch.Tensor) -> None:
+        self.log("val/loss", self.losses[self.current_epoch], batch_size=1)
+
+
+@pytest.mark.parametrize(
+    ("newest", "losses", "kept", "score"),
+    [
+        (False, [3.0, 1.0, 2.0], 2, 1.0),
+        (True, [3.0, 1.0, 2.0], 3, 2.0),
+        (True, [3.0, 1.0, math.nan], 3, math.inf),
+    ],
+)
+def test_which_epoch_is_kept(newest: bool, losses: list[float], kept: int, score: float, tmp_path: Path) -> None:
+    best = BestCheckpoint(tmp_path / "best.ckpt", "val/loss", newest)
+    trainer = pl.Trainer(
+        max_epochs=3,
+        accelerator="cpu",
+        callbacks=[best],
+        plugins=WholeCheckpoints(),
+        logger=False,
+        num_sanity_val_steps=0,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    series = torch.utils.data.DataLoader(torch.zeros(1))
+    with quiet():
+        trainer.fit(Falling(losses), series, series)
+    assert torch.load(tmp_path / "best.ckpt", weights_only=True)["state_dict"]["epochs"] == kept
+    assert best.best_model_score == score
+    assert [path.name for path in tmp_path.iterdir()] == ["best.ckpt"]
 
 
 @pytest.mark.parametrize("content", [b"", b"abc", b"PK\x03\x04 and nothing more"])

@@ -42,7 +42,7 @@ def panels(
     height = 0.95 + 1.3 * len(rows)
     figure = Figure(figsize=(9, height))
     figure.subplots_adjust(left=0.14, right=0.99, bottom=0.3 / height, top=1 - 0.8 / height, hspace=0.45, wspace=0.2)
-    grid = figure.subplots(len(rows), columns, squeeze=False)
+    grid = figure.subplots(len(rows), columns, squeeze=False, sharex=True)
     for (name, series), axes in zip(rows, grid, strict=True):
         for column, axis in enumerate(axes):
             _panel(axis, series[column] if column < len(series) else None)

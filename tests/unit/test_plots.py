@@ -49,8 +49,8 @@ def test_loss_curves_end_with_the_training() -> None:
 
 def test_histogram_counts_every_series_and_marks_the_threshold() -> None:
     (axis,) = drawn(plots.score_histogram(MIXED, CLASSES, "knn")).axes
-    heights = sum(patch.get_height() for patch in axis.patches)  # type: ignore[attr-defined]
-    assert heights == len(MIXED)
+    counted = sum(patch.get_data().values.sum() for patch in axis.patches)  # type: ignore[attr-defined]
+    assert counted == len(MIXED)
     assert [line.get_xdata()[0] for line in axis.get_lines()] == [0.6]  # type: ignore[index]
     labels = [text.get_text() for text in axis.get_legend().get_texts()]  # type: ignore[union-attr]
     assert {"normal (4)", "noise (2)", "other (1)", "threshold 0.6"} == set(labels)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import shlex
 import shutil
 import subprocess
@@ -24,6 +25,7 @@ from typing import Any
 
 import pandas as pd
 import yaml
+from scipy.stats import t as student_t
 
 from ecgan.comparison import Request, compare
 from ecgan.evaluate.predictions import write_table
@@ -70,13 +72,32 @@ def collected(name: str, found: dict[Path, list[str]]) -> pd.DataFrame:
     with tempfile.TemporaryDirectory() as folder:
         compare(Request(tuple(found), Path(folder)))
         table = pd.read_csv(Path(folder) / "table.csv", keep_default_na=False, na_values=[""])
-    table = table.loc[~table["metric"].str.startswith(LEFT_OUT), KEPT]
+    table = over_seeds(table.loc[~table["metric"].str.startswith(LEFT_OUT), KEPT])
     facts = [_facts(directory) for directory in found]
     table.insert(0, "experiment", name)
     table["seconds"] = round(sum(_seconds(run) for run in facts))
     table["commit"] = " ".join(sorted({(run.get("git") or {}).get("commit", "unknown")[:7] for run in facts}))
     table["machine"] = f"{facts[0]['cpu_count']} CPU cores, torch {facts[0]['versions']['torch']}"
     return table
+
+
+def over_seeds(table: pd.DataFrame) -> pd.DataFrame:
+    """Put together what ``ecgan-report`` leaves apart: runs whose seed has also drawn who validates.
+
+    They have one test part, the source's own; spread and interval are over seeds, as where nothing but weights differs.
+    """
+    same = KEPT[: KEPT.index("mean")]
+    rows = []
+    for _, found in table.groupby(same, sort=False, dropna=False):
+        row = found.iloc[0].copy()
+        if (n := len(found)) > 1:
+            row["mean"], row["sd"] = found["mean"].mean(), found["mean"].std()
+            half = student_t.ppf(0.975, n - 1) * row["sd"] / math.sqrt(n)
+            row["low"], row["high"] = row["mean"] - half, row["mean"] + half
+            row["test_low"], row["test_high"] = found["test_low"].mean(), found["test_high"].mean()
+            row["runs"], row["folds"], row["seeds"] = (found[key].sum() for key in ("runs", "folds", "seeds"))
+        rows.append(row)
+    return pd.DataFrame(rows, columns=table.columns)
 
 
 def _facts(directory: Path) -> dict[str, Any]:

@@ -147,7 +147,7 @@ def draw(name: str, entry: Mapping[str, Any], table: pd.DataFrame, folder: Path)
     rows = [(method, row) for method in methods(table) if (row := found(table, method, metric)) is not None]
     splits = list(dict.fromkeys(method[0] for method, _ in rows))
     with mpl.rc_context({"font.size": 9}):
-        figure = Figure(figsize=(6.5, 0.9 + 0.3 * len(rows)), layout="constrained")
+        figure = Figure(figsize=(6.5, 1.3 + 0.3 * len(rows)), layout="constrained")
         axes = figure.add_subplot()
         for place, (method, row) in enumerate(rows):
             spread = (row["mean"] - row["sd"], row["mean"] + row["sd"])
@@ -155,17 +155,17 @@ def draw(name: str, entry: Mapping[str, Any], table: pd.DataFrame, folder: Path)
             color = f"C{splits.index(method[0])}"
             axes.plot([low, high], [place, place], color=color, linewidth=2, alpha=0.5)
             axes.plot(row["mean"], place, "o", color=color)
-        for claim in entry["published"]:
-            if claim["metric"] == metric:
-                axes.axvline(claim["value"], color="0.4", linestyle="--", label=f"published: {claim['value']:.3f}")
+        for number, claim in enumerate(claim for claim in entry["published"] if claim["metric"] == metric):
+            style = ("--", ":", "-.", (0, (6, 2, 1, 2, 1, 2)))[number % 4]
+            axes.axvline(claim["value"], color="0.4", linestyle=style, label=f"published: {claim['value']:.4g}")
         for number, words in enumerate(differing(splits).values() if len(splits) > 1 else []):
             axes.plot([], [], "o", color=f"C{number}", label=words)
         axes.set_yticks(range(len(rows)), [f"{method[1]} + {method[2]}".removesuffix(" + -") for method, _ in rows])
-        axes.invert_yaxis()
+        axes.set_ylim(len(rows) - 0.4, -0.6)
         axes.set_xlabel(short(metric))
         axes.grid(axis="x", alpha=0.3)
         if axes.get_legend_handles_labels()[0]:
-            figure.legend(loc="outside lower center", frameon=False)
+            figure.legend(loc="outside lower center", frameon=False, ncols=3)
         write_figure(folder / f"results_{name}.png", figure)
 
 

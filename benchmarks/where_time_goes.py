@@ -1,7 +1,7 @@
 """Where the time of ``ecgan-train`` goes: shares of the samples that py-spy takes of a whole command.
 
 A sample belongs to the first part below whose function is on its stack, so parts do not overlap and add up to all of
-the command, from the start of Python to its end. Waiting for another process is not counted.
+the main thread's time, from the start of Python to the end of the command.
 
 Usage: ``python benchmarks/where_time_goes.py [ecgan-train settings]``, for example ``model=beatgan``.
 It needs py-spy.
@@ -47,11 +47,12 @@ def part_of(stack: str) -> str:
 
 
 def counted(lines: list[str]) -> Counter[str]:
-    """Samples of each part; a line is a stack and how often it was seen."""
+    """Samples of each part in the main thread; a line is a stack and how often it was seen."""
     total: Counter[str] = Counter()
     for line in lines:
         stack, _, times = line.rpartition(" ")
-        total[part_of(stack)] += int(times)
+        if "_bootstrap (threading.py" not in stack:
+            total[part_of(stack)] += int(times)
     return total
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import data_cards
+import model_cards
 import site_reference
 
 
@@ -12,6 +13,6 @@ def on_files(files: Any, config: Any) -> Any:
     """Add the pages."""
     from mkdocs.structure.files import File
 
-    for place, text in {**site_reference.pages(), **data_cards.pages()}.items():
+    for place, text in {**site_reference.pages(), **data_cards.pages(), **model_cards.pages()}.items():
         files.append(File.generated(config, place, content=text))
     return files

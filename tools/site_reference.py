@@ -82,14 +82,15 @@ def group_page(group: str) -> str:
         if group in WHOLE:
             lines += ["```yaml", text.rstrip("\n"), "```"]
         else:
-            lines += _file(group, yaml.safe_load(text), comments_of(file))
+            lines += settings_of(group, yaml.safe_load(text), comments_of(file))
     return "\n".join(lines) + "\n"
 
 
 HEAD = ["setting", "default", "takes", "what it does"]
 
 
-def _file(group: str, content: Any, comments: dict[str, str]) -> list[str]:
+def settings_of(group: str, content: Any, comments: dict[str, str]) -> list[str]:
+    """Lines on one file: what it is, its classes, and a table of its settings."""
     loss = [name for entry in content.pop("defaults", []) if isinstance(entry, dict) for name in _losses(entry)]
     prefix = PREFIX.get(group, group)
     lines = [sentence(comments.get("", ""))]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hydra.errors import (
@@ -22,8 +21,7 @@ from omegaconf.errors import (
 )
 
 from ecgan.errors import did_you_mean
-from ecgan.plugins import files_of
-from ecgan.usage import options
+from ecgan.usage import choices
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -87,7 +85,7 @@ def _by_text(text: str, groups: Iterable[str]) -> str | None:
 
 def _missing_config(error: MissingConfigException) -> str:
     group, _, name = (error.missing_cfg_file or "").rpartition("/")
-    known = list(error.options or []) or sorted({*options(group), *(Path(file.name).stem for file in files_of(group))})
+    known = list(error.options or []) or choices(group)
     if not group:
         return f"There is no config {name!r}; {did_you_mean(name, known)}"
     hint = did_you_mean(name, known)

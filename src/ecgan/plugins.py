@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.metadata import entry_points
-from importlib.resources import files
-from importlib.resources.abc import Traversable
+from importlib.util import find_spec
+from pathlib import Path
 
 GROUP = "ecgan.configs"
 
@@ -21,10 +21,20 @@ def search_path() -> list[str]:
     return [f"pkg://{package}" for package in config_packages()]
 
 
-def files_of(group: str) -> list[Traversable]:
+def files_of(group: str) -> list[Path]:
     """Config files of a group that plug-ins bring."""
-    folders = [files(package) / group for package in config_packages()]
-    return [file for folder in folders if folder.is_dir() for file in folder.iterdir() if file.name.endswith(".yaml")]
+    return [file for folder in _folders() for file in sorted((folder / group).glob("*.yaml"))]
+
+
+def _folders() -> list[Path]:
+    """Where the config packages lie, found without importing any: that would run the plug-ins' own code."""
+    found = []
+    for package in config_packages():
+        top, *below = package.split(".")
+        spec = find_spec(top)
+        places = spec.submodule_search_locations if spec else None
+        found += [Path(place, *below) for place in places or ()]
+    return found
 
 
 def trusted_packages() -> tuple[str, ...]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from textwrap import fill
 
+from ecgan.plugins import files_of
+
 WIDTH = 118
 GROUPS = (
     "dataset",
@@ -34,17 +36,22 @@ def conf_dir() -> Path:
 
 
 def options(group: str) -> list[str]:
-    """Names of the files of a group."""
+    """Names of the files of a group that come with ecgan."""
     return sorted(file.stem for file in (conf_dir() / group).glob("*.yaml"))
 
 
+def choices(group: str) -> list[str]:
+    """Names of the files of a group, with those of installed plug-ins."""
+    return sorted({*options(group), *(file.stem for file in files_of(group))})
+
+
 def _groups() -> str:
-    lines = (f"  {group:<11} {', '.join(options(group))}" for group in GROUPS if options(group))
+    lines = (f"  {group:<11} {', '.join(choices(group))}" for group in GROUPS if choices(group))
     return "\n".join(fill(line, WIDTH, subsequent_indent=" " * 14) for line in lines)
 
 
 def _listed(title: str, group: str) -> str:
-    return fill(f"{title}: {', '.join(options(group))}", WIDTH, subsequent_indent="  ")
+    return fill(f"{title}: {', '.join(choices(group))}", WIDTH, subsequent_indent="  ")
 
 
 def _train() -> str:
@@ -67,7 +74,7 @@ Groups, key=value:
 {_groups()}
 
 Models with a critic, loss@model.adversarial=value:
-  loss        {", ".join(options("loss"))}
+  loss        {", ".join(choices("loss"))}
 
 --cfg job shows the composed config; --hydra-help Hydra's own flags; HYDRA_FULL_ERROR=1 a traceback with an error."""
 
@@ -83,7 +90,7 @@ stores the arrays. ecgan-train does the same when it has to.
   ecgan-preprocess dataset=mitbih                  get and store one
   ecgan-preprocess dataset=wafer paths.mirror=/mnt/data preprocess=lttb preprocess.length=128
 
-{fill("Data sets: " + ", ".join(options("dataset")), WIDTH)}"""
+{fill("Data sets: " + ", ".join(choices("dataset")), WIDTH)}"""
 
 
 def _detect() -> str:

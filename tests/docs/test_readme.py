@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-TEXTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/tracking.md")
+PAGES = ("docs/tracking.md", "docs/scaling.md", "docs/publishing.md", "docs/results.md")
+TEXTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", *PAGES)
 BLOCK = re.compile(r"(?:<!-- example: (?P<path>\S+) -->\n)?^```(?P<language>\w*)\n(?P<body>.*?)^```$", re.M | re.S)
 SPAN = re.compile(r"`([^`\n]+)`")
 SETTING = re.compile(r"[\w.]+=[^=]+")
@@ -75,14 +76,18 @@ def house() -> list[str]:
 
 
 def jobs(overrides: list[str]) -> Iterator[list[str]]:
-    """Overrides of each job of a sweep."""
+    """Overrides of jobs of a sweep: with the first two values of everything that varies, or with one of a range."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.core.override_parser.types import Transformer
 
     choices = []
     for parsed in OverridesParser.create().parse_overrides(overrides):
-        swept = parsed.is_sweep_override()
-        values = parsed.sweep_iterator(Transformer.encode) if swept else [None]
+        if parsed.is_interval_sweep():
+            values = [parsed.value().start]
+        elif parsed.is_sweep_override():
+            values = list(itertools.islice(parsed.sweep_iterator(Transformer.encode), 2))
+        else:
+            values = [None]
         choices.append([parsed.input_line if v is None else f"{parsed.key_or_group}={v}" for v in values])
     yield from (list(job) for job in itertools.product(*choices))
 
@@ -117,7 +122,7 @@ def test_every_nox_session_in_the_texts_exists(name: str) -> None:
     for words in asked:
         assert words[1] == "-s"
         assert set(words[2:]) <= known
-    assert asked or name in ("ARCHITECTURE.md", "docs/tracking.md")
+    assert asked or name not in ("README.md", "CONTRIBUTING.md")
 
 
 @pytest.mark.parametrize("words", ecgan_commands(), ids=" ".join)
@@ -152,6 +157,8 @@ def test_every_command_line_composes(words: list[str], tmp_path: Path, monkeypat
         init.main(writer[1:])
     if "--help" in words or "--cfg" in words:
         return
+    if "hydra/launcher=ray" in rest:  # which is no part of the tests' environment
+        pytest.importorskip("hydra_plugins.hydra_ray_launcher")
     composed = [compose(job, file) for job in jobs(rest)]
     assert composed
     assert all(cfg.dataset._target_ for cfg in composed)

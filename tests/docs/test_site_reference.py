@@ -19,18 +19,19 @@ LINK = re.compile(r"\]\(([^)#\s]+\.md)[^)\s]*\)")
 
 
 @pytest.fixture(scope="module")
-def tools() -> Iterator[tuple[ModuleType, ModuleType]]:
+def tools() -> Iterator[tuple[ModuleType, ...]]:
     sys.path.insert(0, str(ROOT / "tools"))
     import data_cards
+    import model_cards
     import site_reference
 
-    yield site_reference, data_cards
+    yield site_reference, data_cards, model_cards
     sys.path.remove(str(ROOT / "tools"))
 
 
 @pytest.fixture(scope="module")
-def pages(tools: tuple[ModuleType, ModuleType]) -> dict[str, str]:
-    return {**tools[0].pages(), **tools[1].pages()}
+def pages(tools: tuple[ModuleType, ...]) -> dict[str, str]:
+    return {place: text for tool in tools for place, text in tool.pages().items()}
 
 
 def section(page: str, title: str) -> str:
@@ -40,7 +41,11 @@ def section(page: str, title: str) -> str:
 def test_every_group_has_a_page_with_every_file(pages: dict[str, str]) -> None:
     groups = {folder.name for folder in conf_dir().iterdir() if folder.is_dir()}
     assert set(GROUPS) < groups
-    assert {f"reference/{group}.md" for group in groups} == set(pages) - {"reference/settings.md", "data.md"}
+    assert {f"reference/{group}.md" for group in groups} == set(pages) - {
+        "reference/settings.md",
+        "data.md",
+        "model_cards.md",
+    }
     for group in groups:
         assert re.findall(r"^## (.+)$", pages[f"reference/{group}.md"], re.M) == options(group)
 
@@ -66,9 +71,9 @@ def test_settings_have_default_type_and_meaning(pages: dict[str, str]) -> None:
 
 
 def test_what_changes_in_a_file_changes_on_its_page(
-    tools: tuple[ModuleType, ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tools: tuple[ModuleType, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reference, _ = tools
+    reference, *_ = tools
     (tmp_path / "transform").mkdir()
     text = "# Made up\n_target_: ecgan.data.transforms.whitening.Whitening\nshrinkage: 0.25 # as much <as> you like\n"
     (tmp_path / "transform" / "other.yaml").write_text(text)
@@ -89,6 +94,22 @@ def test_every_data_set_has_a_card(name: str, pages: dict[str, str]) -> None:
         assert "**Beware:**" in card
     assert "``" not in card
     assert "Args:" not in card
+
+
+@pytest.mark.parametrize("name", options("model"))
+def test_every_model_has_a_card(name: str, pages: dict[str, str]) -> None:
+    card = section(pages["model_cards.md"], name)
+    row = next(
+        line for line in (DOCS / "models.md").read_text("utf-8").splitlines() if line.startswith(f"| `{name}` |")
+    )
+    source, able, weights = row.split(" | ")[1:]
+    assert f"| source | {source} |" in card
+    assert f"| what it can do | {able} |" in card
+    assert f"| weights | {weights.rstrip(' |')} |" in card
+    assert "| fit, s | " in card
+    assert f"`model.{'members' if name == 'inception_time' else 'optimizer.lr'}`" in card
+    lines = (conf_dir() / "model" / f"{name}.yaml").read_text("utf-8").splitlines()
+    assert lines[0].removeprefix("# ")[1:] in card
 
 
 def test_links_lead_to_pages_that_are_there_or_made(pages: dict[str, str]) -> None:

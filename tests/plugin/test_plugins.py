@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +30,30 @@ def test_its_config_composes_and_its_classes_may_be_named(plugin: str) -> None:
     assert cfg.model._target_ == f"{plugin}.models.Silent"
     assert cfg.model.start == 0.75
     assert locate(cfg.model._target_).__name__ == "Silent"
+
+
+HELP = """
+import sys
+from ecgan import cli
+for name in ("train", "preprocess", "detect"):
+    sys.argv = [f"ecgan-{name}", "--help"]
+    try:
+        getattr(cli, name)()
+    except SystemExit as stop:
+        assert not stop.code
+print("HEAVY", sorted({"torch", "hydra", "omegaconf", "numpy"} & set(sys.modules)))
+"""
+
+
+def test_help_lists_its_files_without_running_its_code(plugin: str) -> None:
+    (spec,) = find_spec(plugin).submodule_search_locations  # type: ignore[union-attr, misc]
+    (Path(spec) / "__init__.py").write_text("raise RuntimeError('imported')\n")
+    (Path(spec) / "conf" / "__init__.py").write_text("raise RuntimeError('imported')\n")
+    done = subprocess.run([sys.executable, "-c", HELP], capture_output=True, text=True, check=True)
+    models = done.stdout.partition("\n  model ")[2].partition("\n  detector ")[0]
+    assert {"silent", "echo", "beatgan"} <= set(models.replace(",", "").split())
+    assert done.stdout.splitlines()[-1] == "HEAVY []"
+    assert done.stderr == ""
 
 
 def test_its_classes_are_checked_like_all_others(plugin: str) -> None:

@@ -16,6 +16,7 @@ from ecgan.data.sources import ecg5000
 from ecgan.data.sources.ecg5000 import ECG5000
 from ecgan.errors import DataError
 from ecgan.files import sha256_of
+from ecgan.testing import check_source
 from ecgan.types import TEST, TRAIN, Recordings
 
 FOLDER = Path(str(files("ecgan"))) / "data" / "bundled"
@@ -114,3 +115,7 @@ def test_builder_refuses_another_file(tmp_path: Path) -> None:
     assert done.returncode != 0
     assert "is not the archive's file" in done.stderr
     assert not (tmp_path / "out.npz").exists()
+
+
+def test_the_battery() -> None:
+    check_source(ECG5000, FOLDER)

@@ -11,6 +11,7 @@ import pytest
 from ecgan.data.formats.acclaim import read_angles, read_skeleton
 from ecgan.data.sources.cmu_mocap import ANGLES, FRAMES, CMUMoCap
 from ecgan.errors import ConfigError, DataError
+from ecgan.testing import check_source
 from ecgan.types import TEST, TRAIN, FloatArray, Recordings
 
 SKELETON = """# a comment
@@ -239,3 +240,10 @@ def test_both_forms_of_a_real_trial_agree(mirror: Path, tmp_path: Path) -> None:
     source = CMUMoCap()
     assert source.pieces(tmp_path) == ["35_01"]
     assert np.allclose(source.read(tmp_path, "35_01").x, source.read(raw, "35_01").x, atol=1e-5)
+
+
+def test_the_battery(tmp_path: Path) -> None:
+    put_columns(tmp_path, "walk/35_01.amc.4d", angles(40))
+    put(tmp_path, "subjects/35/35.asf", SKELETON)
+    put(tmp_path, "subjects/35/35_15.amc", motion(angles(40)))
+    check_source(lambda: CMUMoCap(window=16, step=8), tmp_path)

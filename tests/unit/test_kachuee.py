@@ -18,6 +18,7 @@ from ecgan.data.sources.kachuee import CsvFile, KachueeBeats, read_csv
 from ecgan.data.sources.mitbih_beats import MITBIHBeats, ends
 from ecgan.data.sources.ptb_beats import PTBBeats
 from ecgan.errors import ConfigError, DataError
+from ecgan.testing import check_source
 from ecgan.types import TEST, TRAIN, UNUSED, FloatArray, Recordings
 
 SOURCES = (MITBIHBeats, PTBBeats)
@@ -244,3 +245,15 @@ def test_rebuilt_ptb_holds_the_published_beats_of_the_raw_data_at_hand(mirror: P
     normal, abnormal = (np.asarray(part.x) for part in all_of(real, folder_of(mirror)))
     for beat, tolerance in ((abnormal[2], 2e-7), (normal[0], 2e-3), (normal[31], 2e-3), (normal[49], 2e-3)):
         assert np.abs(rebuilt - beat).max(axis=(1, 2)).min() < tolerance
+
+
+def test_mitbih_beats_pass_the_battery(tmp_path: Path) -> None:
+    for record in ("104", "202"):
+        mitbih_record(tmp_path, record, [20, 300, 610, 900], ["+", "N", "A", "V"])
+    check_source(lambda: MITBIHBeats("physionet"), tmp_path)
+
+
+def test_ptb_beats_pass_the_battery(tmp_path: Path) -> None:
+    ptb_record(tmp_path, 7, "Healthy control", [50, 150, 250])
+    ptb_record(tmp_path, 8, "Myocardial infarction", [40, 120])
+    check_source(lambda: PTBBeats("physionet"), tmp_path)

@@ -15,6 +15,7 @@ from ecgan.data.source import Source
 from ecgan.data.sources import dechazal
 from ecgan.data.sources.mitbih import BEAT_SYMBOLS, MITBIH, PADDED, cut_beats
 from ecgan.errors import ConfigError, DataError
+from ecgan.testing import check_source
 from ecgan.types import TEST, TRAIN, UNUSED, Recordings
 
 LENGTH = 1000
@@ -212,3 +213,9 @@ def test_windows_of_the_real_database_that_are_padded(mirror: Path) -> None:
         beat = sample[np.isin(symbol, BEAT_SYMBOLS)]
         left += int(((beat < 100) | (beat + 180 > 650_000)).sum())
     assert left == PADDED
+
+
+def test_the_battery(tmp_path: Path) -> None:
+    for record in ("100", "202"):
+        written(tmp_path, record)
+    check_source(MITBIH, tmp_path)

@@ -15,6 +15,7 @@ from ecgan.data.sources.mitbih_beatgan import FOLDER, MITBIHBeatGAN, _AuthorsBea
 from ecgan.errors import ConfigError, DataError
 from ecgan.preprocess import rpeaks
 from ecgan.preprocess.rpeaks import corrected_peaks, hamilton_peaks
+from ecgan.testing import check_source
 from ecgan.types import TEST, FloatArray
 
 FS = 360
@@ -210,3 +211,9 @@ def test_the_mirror_s_arrays_are_a_subset(mirror: Path) -> None:
     assert counts == [2000, 800, 800, 802, 15]
     assert counts != list(source.expected.values())
     assert MITBIHBeatGAN().settled([mirror]).folder == "mitbih"
+
+
+def test_the_battery(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    arrays(raw, {"N": 4, "S": 3, "V": 1, "F": 1, "Q": 1})
+    check_source(_AuthorsBeats, raw)

@@ -14,6 +14,7 @@ from ecgan.assembly import open_data
 from ecgan.config import compose, reconfigured
 from ecgan.data.sources.own import CSV, NumPy, OwnFile
 from ecgan.errors import ConfigError, DataError, EcganError
+from ecgan.testing import check_source
 from ecgan.types import Recordings
 
 X = np.arange(24.0).reshape(6, 4) / 7
@@ -147,3 +148,9 @@ def test_a_later_detection_finds_the_file_from_elsewhere(tmp_path: Path) -> None
     (tmp_path / "config.yaml").write_text(OmegaConf.to_yaml(written), encoding="utf-8")
     cfg = reconfigured(tmp_path / "config.yaml", tmp_path / "project", [])
     assert cfg.dataset.path == str(tmp_path / "project" / "a.csv")
+
+
+def test_the_battery(tmp_path: Path) -> None:
+    csv, npz = table(tmp_path / "csv.csv"), arrays(tmp_path / "npz.npz")
+    check_source(lambda: CSV(str(csv), group="patient"), tmp_path)
+    check_source(lambda: NumPy(str(npz), group="patient"), tmp_path)

@@ -13,6 +13,7 @@ from ecgan.data.source import Source
 from ecgan.data.sources import ptb
 from ecgan.data.sources.ptb import PTB
 from ecgan.errors import ConfigError, DataError
+from ecgan.testing import check_source
 from ecgan.types import Recordings
 
 FRANK = ("vx", "vy", "vz")
@@ -205,3 +206,7 @@ def test_a_real_record_has_its_header_s_first_values(mirror: Path) -> None:
     part = PTB().read(mirror / "ptb" / "raw", ptb.Record("patient001/s0010_re", ptb.INFARCTION))
     first = np.asarray(part.x)[0, :, 0] * 2000
     assert first.round().astype(int).tolist() == [-489, -458, 31, 474, -260, -214, -88, -241, -112, 212, 393, 390]
+
+
+def test_the_battery(raw: Path) -> None:
+    check_source(lambda: PTB(window_s=0.5, step_s=0.5), raw)

@@ -12,6 +12,7 @@ from ecgan.data.source import Source
 from ecgan.data.sources import ptbxl
 from ecgan.data.sources.ptbxl import PTBXL
 from ecgan.errors import ConfigError, DataError
+from ecgan.testing import check_source
 from ecgan.types import TEST, TRAIN, VAL, Recordings
 
 STATEMENTS = """,description,diagnostic,form,rhythm,diagnostic_class,diagnostic_subclass,Statement Category
@@ -192,3 +193,7 @@ def test_a_record_of_another_length_is_refused(raw: Path) -> None:
 def test_wrong_settings(settings: dict[str, int], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         PTBXL(**settings)
+
+
+def test_the_battery(raw: Path) -> None:
+    check_source(PTBXL, raw)

@@ -15,6 +15,7 @@ from ecgan.data.sources import shaoxing
 from ecgan.data.sources.shaoxing import Shaoxing
 from ecgan.data.sources.shaoxing_labels import coded_rhythms
 from ecgan.errors import ConfigError, DataError
+from ecgan.testing import check_source
 from ecgan.types import Recordings
 from shaoxing_files import CODES, NAMES, put_csv, put_wfdb, read, signal, with_labels
 
@@ -251,3 +252,10 @@ def test_a_header_without_its_signals_is_refused_before_anything_is_read(raw: Pa
         DataError, match=r"JS00009\.hea is there without .*JS00009\.mat; put a whole copy there by hand"
     ):
         Shaoxing(ningbo=True).pieces(raw)
+
+
+@pytest.mark.parametrize("origin", ["figshare", "physionet"])
+def test_the_battery(raw: Path, origin: str) -> None:
+    put_csv(raw, 1)
+    put_wfdb(raw, 2, CODES[2])
+    check_source(lambda: Shaoxing(origin=origin, window=650, step=650), raw)

@@ -10,6 +10,7 @@ import pytest
 from ecgan.data.sources import sine
 from ecgan.data.sources.sine import Sine
 from ecgan.errors import ConfigError
+from ecgan.testing import check_source
 from ecgan.types import FloatArray, IntArray, Recordings
 
 
@@ -94,3 +95,7 @@ def test_abnormal_sines_are_noise_and_mixtures() -> None:
 def test_impossible_sine_settings_are_refused(settings: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=rf"dataset\.{next(iter(settings))}"):
         Sine(**settings)  # type: ignore[arg-type]
+
+
+def test_the_battery(tmp_path: Path) -> None:
+    check_source(lambda: Sine(n_series=50, seq_len=8), tmp_path)

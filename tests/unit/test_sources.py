@@ -13,6 +13,7 @@ from ecgan.data.sources import ucr
 from ecgan.data.sources.ucr import UCR, Wafer
 from ecgan.data.store import prepare
 from ecgan.errors import ConfigError, DataError
+from ecgan.testing import check_source
 from ecgan.types import TEST, TRAIN, FloatArray, Recordings
 
 LABELS = {"TRAIN": [2, 2, 1, 2, 3], "TEST": [1, 3, 3, 3, 3, 2]}
@@ -239,3 +240,12 @@ def test_wafer_with_other_labels_is_refused(tmp_path: Path) -> None:
             (tmp_path / f"Wafer_{part}.tsv").write_text("".join(f"{label}\t0.5\t0.25\n" for label in labels))
         with pytest.raises(DataError, match=r"has other labels than 1 and -1; delete its files"):
             read(Wafer(), tmp_path)
+
+
+@pytest.mark.parametrize("bare", [True, False])
+def test_the_battery(bare: bool, tmp_path: Path) -> None:
+    for part in LABELS if bare else ():
+        (tmp_path / f"Toy_{part}.tsv").write_text(written(part, "tsv"))
+    if not bare:
+        zipped(tmp_path)
+    check_source(lambda: UCR("Toy"), tmp_path)

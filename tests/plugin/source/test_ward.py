@@ -9,6 +9,7 @@ import pytest
 from ecgan_example_source.ward import Ward
 
 from ecgan.errors import DataError
+from ecgan.testing import check_source
 
 
 @pytest.fixture
@@ -17,6 +18,10 @@ def raw(tmp_path: Path) -> Path:
     (tmp_path / "anna.csv").write_text("0,1,2\n3,4,5\n")
     (tmp_path / "bert.csv").write_text("6,7,8\n")
     return tmp_path
+
+
+def test_it_passes_the_battery(raw: Path) -> None:
+    check_source(lambda: Ward(samples=3), raw)
 
 
 def test_beats_come_with_class_and_patient(raw: Path) -> None:

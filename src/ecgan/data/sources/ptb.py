@@ -174,6 +174,8 @@ def _names(raw: Path) -> list[str]:
 
 def _comments(header: Path) -> list[str]:
     lines = header.read_text(encoding="utf-8", errors="replace").splitlines()
+    if not lines:  # else its record would pass for one without a diagnosis
+        raise DataError(f"{header} is empty; {mended(header.parents[1])}.")
     return [line.lstrip("# ").rstrip() for line in lines if line.startswith("#")]
 
 

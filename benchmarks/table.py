@@ -24,10 +24,10 @@ from typing import Any
 
 import pandas as pd
 import yaml
+from versus.rounds import MARK, Row
 
 from ecgan.evaluate.predictions import write_table
 from ecgan.files import write_text
-from versus.rounds import MARK, Row
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -40,8 +40,8 @@ versus_pyod` one, and each writes its rows of `results/benchmarks.csv` and this 
 
 Both sides are measured in one run and in turns, each in a process of its own with one thread; other software has an
 environment of its own with the versions of `benchmarks/versus/foreign/`. "CPU s" are seconds of the processor, which
-other work on the machine does not lengthen. Times are medians of the rounds. The ratio is how many times as fast ours is
-(below 1: slower), the median of the rounds with the least and the most; scores are means, with the difference.
+other work on the machine does not lengthen. Times are medians of the rounds. The ratio is how many times as fast ours
+is (below 1: slower), the median of the rounds with the least and the most; scores are means, with the difference.
 """
 
 
@@ -131,18 +131,23 @@ def against(row: Any) -> str:
 
 def section(name: str, about: dict[str, str], table: pd.DataFrame) -> str:
     """All that the page says of a comparison."""
-    parts = [f"## {about['title']}", *(textwrap.fill(about[key], 120, break_on_hyphens=False) for key in ("same", "differs"))]
+    said = [f"## {about['title']}", prose(f"Same: {about['same']}"), prose(f"Different: {about['differs']}")]
     own = table[table["name"] == name]
     if own.empty:
-        return "\n\n".join([*parts, "Not run yet."])
+        return "\n\n".join([*said, "Not run yet."])
     head = ["measured", "unit", "ours", "theirs", "ratio or difference"]
     cells = [[row.what, row.unit, f"{row.ours:.4g}", f"{row.theirs:.4g}", against(row)] for row in own.itertuples()]
     lines = [f"| {' | '.join(line)} |" for line in ([head, ["---"] * len(head), *cells])]
     first = own.iloc[0]
-    versions = f", {first['versions']}" if first["versions"] else ""
-    how = f"`benchmarks/{first['benchmark']}.py`, {first['rounds']} rounds, {first['machine']}{versions}, commit {first['commit']}."
-    told = [about[key] for key in ("verdict",) if about.get(key)]
-    return "\n\n".join([*parts, "\n".join(lines), *(textwrap.fill(text, 120, break_on_hyphens=False) for text in (how, *told))])
+    parts = [f"`benchmarks/{first['benchmark']}.py`", f"rounds: {first['rounds']}", first["machine"], first["versions"]]
+    how = f"{', '.join(part for part in parts if part)}, commit {first['commit']}."
+    verdict = [prose(about["verdict"])] if about.get("verdict") else []
+    return "\n\n".join([*said, "\n".join(lines), prose(how), *verdict])
+
+
+def prose(text: str) -> str:
+    """Text in lines of the page's width."""
+    return textwrap.fill(text, 120, break_long_words=False, break_on_hyphens=False)
 
 
 def page(table: pd.DataFrame) -> str:

@@ -2,7 +2,8 @@
 
 Both sides train one member (the ensemble is five of them, on both sides) of the same sizes on the same 450 beats of the
 training file and classify the 4,500 of the test file, with one thread, Adam at the same constant rate, batches of the
-same size and as many epochs, in turns, each in a process of its own. aeon has an environment of its own, with TensorFlow.
+same size and as many epochs, in turns, each in a process of its own. aeon has an environment of its own, with
+TensorFlow.
 
 Then both read the archive's two text files. aeon does so in every process; ours stores the series the first time.
 
@@ -20,12 +21,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 from versus.environments import FOREIGN, python_of
 from versus.rounds import alternate, our_side, scores, times
 from versus.work import CLASSES, write
 
-SETTINGS = {"epochs": 10, "batch": 64, "lr": 1e-3}
+SETTINGS = {"epochs": 5, "batch": 64, "lr": 1e-3}
 """Batch and rate are aeon's defaults; it has 1,500 epochs."""
 HEADER = "@problemName ECG5000\n@timeStamps false\n@missing false\n@univariate true\n@equalLength true\n"
 HEADER += "@seriesLength {length}\n@classLabel true {classes}\n@data\n"

@@ -1,8 +1,8 @@
 """PyOD's autoencoder and AnoGAN against ours, on the normal beats of ECG5000.
 
-Both sides train on the same 1,900 normal beats and score the same 3,000, with one thread, batches of the same size and as
-many epochs, in turns, each in a process of its own. PyOD has an environment of its own. Its networks are dense, so our
-training rules run twice: with the same dense networks, which compares the programs, and with the suite's own.
+Both sides train on the same 1,900 normal beats and score the same 3,000, with one thread, batches of the same size and
+as many epochs, in turns, each in a process of its own. PyOD has an environment of its own. Its networks are dense, so
+our training rules run twice: with the same dense networks, which compares the programs, and with the suite's own.
 
 Usage: ``python benchmarks/versus_pyod.py [--rounds 3] [--python FILE] [--only autoencoder anogan]``
 """

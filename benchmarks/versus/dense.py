@@ -19,7 +19,9 @@ class DenseAutoencoder(nn.Module):
         ends = spec.channels * spec.seq_len
         back = list(hidden[::-1])
         self.encoder = nn.Sequential(*(self._block(a, b, dropout) for a, b in pairwise([ends, *hidden])))
-        self.decoder = nn.Sequential(*(self._block(a, b, dropout) for a, b in pairwise(back)), nn.Linear(back[-1], ends))
+        self.decoder = nn.Sequential(
+            *(self._block(a, b, dropout) for a, b in pairwise(back)), nn.Linear(back[-1], ends)
+        )
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Map (B, C, T) to (B, latent)."""

@@ -28,6 +28,6 @@ def python_of(name: str, given: Path | None = None) -> Path:
     if not mark.is_file() or mark.read_text(encoding="utf-8") != digest:
         shutil.rmtree(folder, ignore_errors=True)
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-deps", "-r", wanted], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "-r", wanted], check=True)
         mark.write_text(digest, encoding="utf-8")
     return python

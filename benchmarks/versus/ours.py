@@ -6,7 +6,9 @@ All clocks count the processor's seconds, of all threads: other work on the mach
 from __future__ import annotations
 
 import json
+import resource
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -35,7 +37,7 @@ from ecgan.track.metrics_file import MetricsFile
 from ecgan.track.progress import FoldProgress
 from ecgan.types import Scorer
 from versus.dense import DenseAutoencoder, DenseCritic, DenseGenerator
-from versus.work import CLASSES, DETECTION, composed, opened
+from versus.work import CLASSES, DETECTION, composed, opened, words
 
 Given = dict[str, Any]
 Found = dict[str, Any]
@@ -158,6 +160,17 @@ def loading(given: Given) -> Found:
     return {"first": first, "again": again, "shape": shape}
 
 
+def whole(given: Given) -> Found:
+    """A command as a user gives it, from the start of its process to its end."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [str(Path(sys.executable).with_name("ecgan-train")), *words(DETECTION, given), "generation.n=0"]
+        subprocess.run([*command, f"hydra.run.dir={folder}/run"], check=True, stdout=subprocess.DEVNULL)
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        file = Path(folder, "run", "fold_0", "detection", "reconstruction", "metrics.json")
+        auroc = json.loads(file.read_text(encoding="utf-8"))["auroc"]
+    return {"whole": used.ru_utime + used.ru_stime, "auroc": auroc}
+
+
 JOBS: dict[str, Callable[[Given], Found]] = {
     "autoencoder": autoencoder,
     "autoencoder_dense": partial(autoencoder, dense=True),
@@ -165,6 +178,7 @@ JOBS: dict[str, Callable[[Given], Found]] = {
     "anogan_dense": partial(anogan, dense=True),
     "inception_time": inception_time,
     "loading": loading,
+    "whole": whole,
 }
 
 

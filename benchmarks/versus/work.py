@@ -23,8 +23,13 @@ ALONE = ("trainer.accelerator=cpu", "trainer.threads=1", "trainer.progress_bar=f
 
 def composed(settings: Sequence[str], given: dict[str, Any]) -> DictConfig:
     """The settings of a work."""
+    return compose(words(settings, given))
+
+
+def words(settings: Sequence[str], given: dict[str, Any]) -> list[str]:
+    """The same as a command has them."""
     sizes = (f"data.batch_size={given['batch']}", f"trainer.max_epochs={given['epochs']}", f"seed={given['seed']}")
-    return compose([*settings, *ALONE, *sizes, f"paths.data={given['folder']}/data"])
+    return [*settings, *ALONE, *sizes, f"paths.data={given['folder']}/data"]
 
 
 def opened(cfg: DictConfig) -> DataModule:
@@ -42,12 +47,13 @@ def whole(data: DataModule, indices: IntArray) -> Batch:
 def write(settings: Sequence[str], given: dict[str, Any]) -> Path:
     """The same series as two-dimensional arrays in an ``.npz`` file."""
     data = opened(composed(settings, {**given, "seed": 0}))
-    train, test = (whole(data, part) for part in (data.fold.train, data.fold.test))
+    train, val, test = (whole(data, part) for part in (data.fold.train, data.fold.val, data.fold.test))
     file = Path(given["folder"], "work.npz")
     np.savez(
         file,
         train=train.x[:, 0].numpy(),
         train_label=train.y.numpy(),
+        val=val.x[:, 0].numpy(),
         test=test.x[:, 0].numpy(),
         test_label=test.y.numpy(),
         abnormal=(test.y != 0).numpy(),

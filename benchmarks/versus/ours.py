@@ -1,6 +1,6 @@
 """Our own sides: ``python -m versus.ours JOB JSON``, where JOB is a function of this file; prints JSON.
 
-All clocks count the processor's seconds, of all threads: other work on the machine does not lengthen them.
+All clocks count the processor's seconds, of all threads: other work on the machine lengthens them less.
 """
 
 from __future__ import annotations

@@ -41,8 +41,9 @@ written by hand.
 
 Both sides are measured in one run and in turns, each in a process of its own with one thread; other software has an
 environment of its own with the versions of `benchmarks/versus/foreign/`. "CPU s" are seconds of the processor, which
-other work on the machine lengthens less than those of a clock on the wall. Times are medians of the rounds. The ratio is how many times as fast ours
-is (below 1: slower), the median of the rounds with the least and the most; scores are means, with the difference.
+other work on the machine lengthens less than those of a clock on the wall. Times are medians of the rounds. The ratio
+is how many times as fast ours is (below 1: slower), the median of the rounds with the least and the most; scores are
+means, with the difference.
 """
 
 

@@ -98,12 +98,14 @@ def results(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Run every benchmark, or those named; each prints one table."""
+    """Run every benchmark, or those named, and write the table of docs/benchmarks.md.
+
+    Other software goes into environments of its own below build/versus, made at first use.
+    """
     install(session, "-e", ".")
     ucr = [(model, dataset) for dataset in ("ecg5000", "wafer") for model in ("resnet1d", "inception_time")]
     arguments = {"classification": ucr, "choose_classifier": ucr}
-    for name in session.posargs or sorted(
-        file.stem for file in Path("benchmarks").glob("*.py") if file.stem[:7] != "results"
-    ):
+    every = {file.stem for file in Path("benchmarks").glob("*.py")} - {"results", "results_page", "table"}
+    for name in session.posargs or sorted(every):
         for given in arguments.get(name, [()]):
-            session.run("python", f"benchmarks/{name}.py", *given)
+            session.run("python", "benchmarks/table.py", name, *given)

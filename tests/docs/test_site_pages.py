@@ -24,7 +24,7 @@ RUN = [
     "concepts/results.md",
 ]
 MANY_JOBS = ["howto/sweeps.md"]
-ELSEWHERE = ["models.md", "detectors.md", "results.md", "scaling.md", "publishing.md", "tracking.md"]
+ELSEWHERE = ["models.md", "detectors.md", "results.md", "scaling.md", "publishing.md", "tracking.md", "benchmarks.md"]
 """Pages with tests of their own."""
 WITHOUT_BLOCKS = ["index.md", "api.md"]
 

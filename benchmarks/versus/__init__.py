@@ -1,0 +1,1 @@
+"""Other software on the same work: environments, rounds, and our own sides."""

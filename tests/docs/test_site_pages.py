@@ -26,7 +26,7 @@ RUN = [
 MANY_JOBS = ["howto/sweeps.md"]
 ELSEWHERE = ["models.md", "detectors.md", "results.md", "scaling.md", "publishing.md", "tracking.md", "benchmarks.md"]
 """Pages with tests of their own."""
-WITHOUT_BLOCKS = ["index.md", "api.md"]
+WITHOUT_BLOCKS = ["index.md", "api.md", "performance.md"]
 
 
 def nav(entry: object) -> list[str]:

@@ -38,7 +38,7 @@ def test_a_table_becomes_a_report_and_scores(lines: list[list[str]], command: Co
     assert "240 series of my, 1 x 40 samples, no sampling rate (healthy 192, ill 48)" in told
     out = command("train", *lines[1][1:], *SHORT).worked()
     run = Path(out.rpartition("Run directory: ")[2].strip())
-    assert "no group is in two parts" in " ".join(out.split())
+    assert "no patient is in two parts" in " ".join(out.split())
     assert (command.folder / run / "report.html").is_file()
     new = waves(30, 1)
     new.drop(columns=["diagnosis", "patient"]).to_csv(command.folder / "new.csv", index=False)

@@ -188,6 +188,15 @@ def test_every_report_says_whether_patients_straddle(run: Path, changes: dict[st
     assert sentence in " ".join(shown(run).split())
 
 
+def test_groups_named_by_the_user_are_taken_for_patients(run: Path) -> None:
+    known = {"groups_known": True, "groups_kept_apart": True, "grouping": "subject"}
+    write_json(run / "run.json", facts() | {"protocol": known})
+    report.write(run)
+    words = " ".join(shown(run).split())
+    assert "no subject is in two parts" in words
+    assert "not told apart" not in words
+
+
 @pytest.mark.parametrize(
     ("supervision", "words"),
     [

@@ -17,6 +17,8 @@ SEEN = {
     "train_labelled": "labelled train",
     "oracle": "TEST (bound)",
 }
+PARTS_OF_PATIENTS = ("record", "recording", "series", "trial")
+"""Groups of which a patient may have several."""
 SHORT = {"average_precision": "AP", "auroc": "AUROC", "f1": "F1", "mcc": "MCC"}
 
 
@@ -135,4 +137,4 @@ def _patients(known: dict[str, Any]) -> str:
         mixed = ", and between ".join(known.get("groups_mixed_between", [])) or "two parts"
         return f"{grouping.removesuffix('s')}s are known but mixed between {mixed}, as asked for"
     apart = f"no {grouping} is in two parts"
-    return apart if grouping == "patient" else f"{apart}; patients are not told apart"
+    return f"{apart}; patients are not told apart" if grouping in PARTS_OF_PATIENTS else apart

@@ -37,8 +37,6 @@ class OwnFile(BaseSource):
         ConfigError: when the sampling rate is no positive number.
     """
 
-    grouping = "group"
-
     def __init__(
         self,
         path: str,
@@ -52,6 +50,7 @@ class OwnFile(BaseSource):
             raise ConfigError(f"dataset.fs_hz is {fs_hz}, but must be a positive number, or null where there is none.")
         self.path = Path(path).expanduser()
         self.label, self.group, self.normal = str(label), None if group is None else str(group), normal
+        self.grouping = self.group or "group"
         self.fs_hz, self.unit = None if fs_hz is None else float(fs_hz), unit
         self.name = re.sub(r"[^A-Za-z0-9_-]+", "_", self.path.stem).strip("_") or "series"
         self.classes = ()

@@ -68,6 +68,8 @@ def main() -> None:
         start = time.perf_counter()
         subprocess.run([*spy, *command], check=True, stdout=subprocess.DEVNULL)
         seconds = time.perf_counter() - start
+        if not (Path(folder) / "run" / "summary.json").is_file():  # py-spy does not tell
+            sys.exit("The command did not finish; nothing was measured.")
         lines = file.read_text(encoding="utf-8").splitlines()
     total = counted(lines)
     samples = sum(total.values())

@@ -69,10 +69,12 @@ def settle(directory: Path, settings: Sequence[str], extra: Sequence[str]) -> No
 
 def collected(name: str, found: dict[Path, list[str]]) -> pd.DataFrame:
     """The numbers of finished runs, with what they cost and where they were made."""
+    refuse_mixed(found)
     with tempfile.TemporaryDirectory() as folder:
         compare(Request(tuple(found), Path(folder)))
         table = pd.read_csv(Path(folder) / "table.csv", keep_default_na=False, na_values=[""])
-    table = over_seeds(table.loc[~table["metric"].str.startswith(LEFT_OUT), KEPT])
+    seeds = len({settings[-1] for settings in found.values()})
+    table = over_seeds(table.loc[~table["metric"].str.startswith(LEFT_OUT), KEPT], seeds)
     facts = [_facts(directory) for directory in found]
     table.insert(0, "experiment", name)
     table["seconds"] = round(sum(_seconds(run) for run in facts))
@@ -81,15 +83,39 @@ def collected(name: str, found: dict[Path, list[str]]) -> pd.DataFrame:
     return table
 
 
-def over_seeds(table: pd.DataFrame) -> pd.DataFrame:
+def refuse_mixed(found: dict[Path, list[str]]) -> None:
+    """Refuse seeds of one command whose settings differ, such as before and after a file of ``conf/`` changed.
+
+    Settings that only some of them know are newer ones, and not compared.
+
+    Raises:
+        ValueError: naming the settings.
+    """
+    for command in {tuple(settings[:-1]) for settings in found.values()}:
+        same = [directory for directory, settings in found.items() if tuple(settings[:-1]) == command]
+        read = [yaml.safe_load((one / ".hydra" / "config.yaml").read_text(encoding="utf-8")) for one in same]
+        table = pd.concat([pd.json_normalize(config).astype(object).iloc[0].map(repr) for config in read], axis=1)
+        differing = table.index[table.nunique(axis=1) > 1].difference(["seed"])
+        if len(differing):
+            raise ValueError(f"{same[0].parent} has runs of one command that differ in {', '.join(differing)}")
+
+
+def over_seeds(table: pd.DataFrame, seeds: int) -> pd.DataFrame:
     """Put together what ``ecgan-report`` leaves apart: runs whose seed has also drawn who validates.
 
     They have one test part, the source's own; spread and interval are over seeds, as where nothing but weights differs.
+
+    Raises:
+        ValueError: for more runs of a method than seeds, which must then differ in something else.
     """
     same = KEPT[: KEPT.index("mean")]
     rows = []
     for _, found in table.groupby(same, sort=False, dropna=False):
         row = found.iloc[0].copy()
+        if found["seeds"].sum() > seeds:
+            raise ValueError(
+                f"several commands have {row['model']} with {row['detector']}; give them entries of their own"
+            )
         if (n := len(found)) > 1:
             row["mean"], row["sd"] = found["mean"].mean(), found["mean"].std()
             half = student_t.ppf(0.975, n - 1) * row["sd"] / math.sqrt(n)

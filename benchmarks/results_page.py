@@ -26,7 +26,8 @@ INTRODUCTION = """# Results
 Published results run again under their own protocols, each beside trivial baselines, and what the protocols are worth.
 `nox -s results` runs what has not been run, and writes the files in `results/` and this page; nothing here is written
 by hand. Every number is of the test part, at a threshold chosen before. Several folds or seeds: mean ± standard
-deviation. One: the 95 % bootstrap interval of the same trained model, by patient where patients are known.
+deviation. One: the 95 % bootstrap interval of the same trained model, by patient where patients are known; measures of
+generated series are drawn again by series, so their intervals say nothing of other patients.
 
 `knn` is the mean distance to the five nearest of at most 10,000 training normals and `pca` what is left after
 projection on their principal components. A network that does not pass them has shown nothing.

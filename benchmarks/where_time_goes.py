@@ -1,7 +1,8 @@
 """Where the time of ``ecgan-train`` goes: shares of the samples that py-spy takes of a whole command.
 
 A sample belongs to the first part below whose function is on its stack, so parts do not overlap and add up to all of
-the main thread's time, from the start of Python to the end of the command.
+the time in which the main thread works, from the start of Python to the end of the command. Where it waits, for a
+disk or another process, py-spy takes no sample.
 
 Usage: ``python benchmarks/where_time_goes.py [ecgan-train settings]``, for example ``model=beatgan``.
 It needs py-spy.
@@ -23,7 +24,7 @@ PARTS: tuple[tuple[str, str], ...] = (
     ("judging what was generated", r"\(ecgan/(evaluate/generation|generate)/"),
     ("detector {0}: fit", r".*fit \(ecgan/detect/(?!callback|detector)(\w+)\.py"),
     ("detector {0}: scores", r".*score \(ecgan/detect/(?!callback|detector)(\w+)\.py"),
-    ("bootstrap intervals", r"\(ecgan/evaluate/(?:bootstrap|intervals|uncertainty)"),
+    ("bootstrap intervals", r"\(ecgan/evaluate/(?:class_)?uncertainty\.py"),
     ("thresholds and metrics", r"\(ecgan/(?:detect|classify|evaluate)/"),
     ("checkpoints", r"\(ecgan/checkpointing\.py|save_checkpoint \("),
     ("training: validation", r"\(pytorch_lightning/loops/evaluation_loop\.py"),
@@ -65,8 +66,10 @@ def main() -> None:
         command = [str(here / "ecgan-train"), *sys.argv[1:], *fixed]
         spy = [str(here / "py-spy"), "record", "--format", "raw", "--rate", "50", "--output", str(file), "--"]
         start = time.perf_counter()
-        subprocess.run([*spy, *command], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.run([*spy, *command], check=True, stdout=subprocess.DEVNULL)
         seconds = time.perf_counter() - start
+        if not (Path(folder) / "run" / "summary.json").is_file():  # py-spy does not tell
+            sys.exit("The command did not finish; nothing was measured.")
         lines = file.read_text(encoding="utf-8").splitlines()
     total = counted(lines)
     samples = sum(total.values())

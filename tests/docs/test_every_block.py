@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+import test_readme
 
 from commands import TINY, Command, only_run
 from documented import FENCED, ROOT, check_installed
@@ -78,6 +79,13 @@ def test_every_command_is_run_or_composed_or_excepted(page: str) -> None:
         assert line.startswith(tuple(EXCEPTIONS)), f"{page} shows {line!r}, which no test runs"
         assert not line.startswith(("ecgan-", "nox ")) or page in COMPOSED, f"{page} is not composed by test_readme"
         assert shlex.split(line)
+
+
+def test_pages_that_are_left_to_others_are_taken_by_them() -> None:
+    assert set(COMPOSED) <= set(test_readme.TEXTS)
+    formulas = [page for page, starts in TEXT.items() if starts is None]
+    lines = [line for page in formulas for _, body in blocks(page) for line in body.splitlines()]
+    assert [line for line in lines if line.startswith((*EXCEPTIONS, "python ", "pip ", "$ "))] == []
 
 
 def test_exceptions_and_texts_are_all_needed() -> None:

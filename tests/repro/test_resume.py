@@ -35,6 +35,7 @@ MODELS = {
     "dcgan": ("model=dcgan", "detector=[knn]", "model.n_critic=2", "model.ema=0.9", "generation.n=60"),
     "patient": ("model=vae", "detector=[knn]", "trainer.patience=1", "generation.every=2", "generation.n=60"),
     "cnn": ("model=cnn", "detector=[knn]", "model.scheduler.T_max=4"),
+    "last": ("model=autoencoder", "detector=[knn]", "trainer.weights=last", "+model.optimizer.maximize=true"),
     "plateau": ("model=autoencoder", "detector=[knn]", "~model.scheduler", f"+model.scheduler={PLATEAU}"),
 }
 
@@ -99,6 +100,13 @@ def assert_same(directory: Path, whole: Path) -> None:
 
 def in_epoch(number: int) -> Callable[..., bool]:
     return lambda _, trainer, *__: trainer.current_epoch == number and trainer.state.fn == "fit"
+
+
+@pytest.mark.parametrize(("weights", "epoch"), [("best", 0), ("last", 3)])
+def test_the_weights_that_were_asked_for_are_judged(weights: str, epoch: int, runs: Runs) -> None:
+    """The loss rises from epoch to epoch, so that the best weights are the first ones."""
+    directory = runs.undisturbed(*MODELS["last"][:2], f"trainer.weights={weights}", MODELS["last"][3])
+    assert torch.load(directory / "fold_0" / folds.BEST, weights_only=True)["epoch"] == epoch
 
 
 @pytest.mark.parametrize("name", MODELS)

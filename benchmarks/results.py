@@ -29,6 +29,7 @@ from scipy.stats import t as student_t
 
 from ecgan.comparison import Request, compare
 from ecgan.evaluate.predictions import write_table
+from ecgan.sweep.naming import without_volatile
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results"
@@ -94,7 +95,8 @@ def refuse_mixed(found: dict[Path, list[str]]) -> None:
     for command in {tuple(settings[:-1]) for settings in found.values()}:
         same = [directory for directory, settings in found.items() if tuple(settings[:-1]) == command]
         read = [yaml.safe_load((one / ".hydra" / "config.yaml").read_text(encoding="utf-8")) for one in same]
-        table = pd.concat([pd.json_normalize(config).astype(object).iloc[0].map(repr) for config in read], axis=1)
+        lasting = [pd.json_normalize(without_volatile(config)).astype(object).iloc[0] for config in read]
+        table = pd.concat([config.map(repr) for config in lasting], axis=1)
         differing = table.index[table.nunique(axis=1) > 1].difference(["seed"])
         if len(differing):
             raise ValueError(f"{same[0].parent} has runs of one command that differ in {', '.join(differing)}")

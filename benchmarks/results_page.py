@@ -98,12 +98,12 @@ def differing(splits: Sequence[str]) -> dict[str, str]:
 
 def published_of(table: pd.DataFrame, published: Sequence[Mapping[str, Any]]) -> str:
     """What others have published, with ours beside it."""
-    rows = [["published", "detector", "value", "here", "difference"]]
+    rows = [["published", "model", "detector", "value", "here", "difference"]]
     for claim in published:
         named = ["detector", "metric", *(key for key in ("model", "groups") if key in claim)]
         same = (table[named] == [claim[key] for key in named]).all(axis=1)
-        ours = float(table.loc[same, "mean"].item())
-        here = [f"`{claim['detector']}`", f"{short(claim['metric'])} {claim['value']:.3f}", f"{ours:.3f}"]
+        ours, model = table.loc[same, ["mean", "model"]].squeeze()
+        here = [f"`{model}`", f"`{claim['detector']}`", f"{short(claim['metric'])} {claim['value']:.3f}", f"{ours:.3f}"]
         rows.append([claim["source"], *here, f"{ours - claim['value']:+.3f}"])
     return lines_of(rows)
 

@@ -39,7 +39,7 @@ def amplitude(rule: Any = None) -> Detector:
 
 
 def knn() -> Detector:
-    return Detector("knn", KNearest(2, max_train=9), Quantile(0.8))  # draws its neighbours at random
+    return Detector("knn", KNearest(2, max_train=9), Quantile(0.8))  # draws its neighbors at random
 
 
 def lstm() -> Detector:

@@ -129,7 +129,7 @@ def test_gaussian_density_is_the_mahalanobis_distance_of_scikit_learn() -> None:
     np.testing.assert_allclose(scorer.score(Able(), NEW), expected, rtol=1e-4)
 
 
-def test_density_by_neighbours_is_in_units_of_each_latent_value() -> None:
+def test_density_by_neighbors_is_in_units_of_each_latent_value() -> None:
     scorer = LatentDensity("knn", k=3)
     scorer.fit(Able(), TRAIN, CPU)
     z, new = (Able().encode(x).double().numpy() for x in (TRAIN.x, NEW))

@@ -134,7 +134,7 @@ def test_unfolding_patches_undoes_folding(length: int, channels: int, data: st.D
     assert torch.equal(patches.unfold(folded), x)
 
 
-def test_a_step_holds_neighbouring_samples_and_the_last_is_repeated() -> None:
+def test_a_step_holds_neighboring_samples_and_the_last_is_repeated() -> None:
     folded = Patches(2, 5, 2).fold(torch.tensor([[[1.0, 2, 3, 4, 5], [10, 20, 30, 40, 50]]]))
     assert folded[0].tolist() == [[1, 2, 10, 20], [3, 4, 30, 40], [5, 5, 50, 50]]
 

@@ -106,8 +106,8 @@ def test_knn_refuses_impossible_settings(k: int, max_train: int) -> None:
         KNearest(k, max_train)
 
 
-def test_knn_refuses_more_neighbours_than_normals() -> None:
-    with pytest.raises(ConfigError, match="61 neighbours are asked for of 60 training normals"):
+def test_knn_refuses_more_neighbors_than_normals() -> None:
+    with pytest.raises(ConfigError, match="61 neighbors are asked for of 60 training normals"):
         KNearest(61).fit(MODEL, TRAIN, CPU)
 
 

@@ -30,7 +30,7 @@ LABELLED: tuple[ThresholdRule, ...] = (MaxF1(), Youden(), Cost(), Oracle())
 
 @st.composite
 def labelled(draw: st.DrawFn) -> tuple[FloatArray, BoolArray]:
-    """Scores with ties and neighbouring floats, of both classes."""
+    """Scores with ties and neighboring floats, of both classes."""
     n = draw(st.integers(2, 25))
     scores = draw(st.lists(tied | finite, min_size=n, max_size=n))
     abnormal = draw(st.lists(st.booleans(), min_size=n, max_size=n).filter(lambda a: any(a) and not all(a)))

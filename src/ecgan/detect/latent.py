@@ -21,11 +21,11 @@ class LatentDensity:
         density: ``gaussian`` for the squared Mahalanobis distance from their mean, with a covariance that is shrunk
             towards a multiple of the identity as far as their number asks for; ``knn`` for the mean distance to the k
             nearest of them, each latent value divided by its standard deviation.
-        k: number of neighbours of ``knn``.
+        k: number of neighbors of ``knn``.
         max_train: training normals encoded at most, drawn at random; bounds time and memory.
 
     Source: Lee et al. (2018), arXiv:1807.03888 (Gaussian); Ledoit and Wolf (2004),
-    doi:10.1016/S0047-259X(03)00096-4 (shrinkage); Sun et al. (2022), arXiv:2204.06507 (neighbours).
+    doi:10.1016/S0047-259X(03)00096-4 (shrinkage); Sun et al. (2022), arXiv:2204.06507 (neighbors).
     """
 
     requires: ClassVar[tuple[type, ...]] = (Encodes,)
@@ -57,7 +57,7 @@ class LatentDensity:
         return white.square().sum(1) if self.density == "gaussian" else self.neighbors.score(model, white)
 
     def state(self) -> dict[str, Tensor]:
-        """Mean, whitening, and the neighbours."""
+        """Mean, whitening, and the neighbors."""
         own = {"mean": self.mean, "whiten": self.whiten}
         return own | (self.neighbors.state() if self.density == "knn" else {})
 

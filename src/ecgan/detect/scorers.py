@@ -74,7 +74,7 @@ class KNearest:
     """Mean Euclidean distance to the k nearest training normals: the trivial baseline of every table.
 
     Args:
-        k: number of neighbours.
+        k: number of neighbors.
         max_train: training normals kept at most, drawn at random; bounds time and memory.
 
     Source: Angiulli and Pizzuti (2002), Fast Outlier Detection in High Dimensional Spaces,
@@ -85,7 +85,7 @@ class KNearest:
 
     def __init__(self, k: int = 5, max_train: int = 10_000) -> None:
         if k < 1 or max_train < k:
-            raise ConfigError(f"knn needs 1 <= k <= max_train, not k={k} and max_train={max_train}.")
+            raise ConfigError(f"Neighbors need 1 <= k <= max_train, not k={k} and max_train={max_train}.")
         self.k, self.max_train = k, max_train
 
     def fit(self, model: nn.Module, train: Series, device: torch.device) -> None:
@@ -110,7 +110,7 @@ class KNearest:
         self.keep(state["train"].numpy())
 
     def keep(self, train: FloatArray) -> None:
-        """Keep points (n, values) to find neighbours among.
+        """Keep points (n, values) to find neighbors among.
 
         Raises:
             ConfigError: when there are fewer than k of them.
@@ -118,7 +118,7 @@ class KNearest:
         from sklearn.neighbors import NearestNeighbors
 
         if len(train) < self.k:
-            raise ConfigError(f"{self.k} neighbours are asked for of {len(train)} training normals; lower scorer.k.")
+            raise ConfigError(f"{self.k} neighbors are asked for of {len(train)} training normals; lower scorer.k.")
         self.train = train
         # trees do not help in a hundred dimensions
         self.neighbors = NearestNeighbors(n_neighbors=self.k, algorithm="brute").fit(train)

@@ -52,7 +52,7 @@ class WhitenedNeighbors:
         if usable < self.components:
             raise ConfigError(
                 f"whitened_knn asks for {self.components} components, but {x.shape[0]} training normals have {usable}; "
-                "lower detector.whitened_knn.scorer.components."
+                "lower scorer.components, or raise scorer.max_train where it is the limit."
             )
         self.mean = torch.tensor(pca.mean_)
         self.whiten = torch.tensor(np.ascontiguousarray(pca.components_.T / spread))

@@ -12,7 +12,7 @@ from ecgan.types import DataSpec
 
 
 class Patches(nn.Module):
-    """Folds ``patch`` neighbouring samples of all channels into one step of a recurrent network.
+    """Folds ``patch`` neighboring samples of all channels into one step of a recurrent network.
 
     An LSTM's time is its number of steps, so ten samples a step make it about ten times faster. Lengths that
     are no multiple of ``patch`` are padded with the last sample and cut again afterwards.

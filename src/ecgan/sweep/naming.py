@@ -28,11 +28,12 @@ def job_digest(cfg: DictConfig) -> str:
         OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"]), resolve=True
     )
     # as text, since a setting may be infinite, which JSON does not know
-    kept = OmegaConf.to_yaml(OmegaConf.create(_without_volatile(content)), sort_keys=True)
+    kept = OmegaConf.to_yaml(OmegaConf.create(without_volatile(content)), sort_keys=True)
     return digest(kept)[:DIGITS]
 
 
-def _without_volatile(content: Any) -> dict[str, Any]:
+def without_volatile(content: Any) -> dict[str, Any]:
+    """Settings without those that do not make a job another one."""
     kept = {key: value for key, value in content.items() if key not in VOLATILE}
     for section, _, name in (key.partition(".") for key in VOLATILE if "." in key):
         if isinstance(kept.get(section), Mapping):

@@ -30,7 +30,7 @@ class ECG5000(BaseSource):
     doi:10.1161/01.CIR.101.23.e215; Chen et al. (2015).
 
     Traps: all beats come from one patient, so no result on it says anything about other patients. Labels were made
-    automatically. Nearest neighbours and PCA nearly solve it.
+    automatically. Nearest neighbors and PCA nearly solve it.
     """
 
     name = "ecg5000"

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import pickle
 import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from ecgan.data.pool import in_order
 from ecgan.data.source import Source
 from ecgan.errors import EcganError
 from ecgan.files import reading
@@ -70,10 +71,10 @@ def check_reading(make: MakeSource, raw: Path) -> None:
     told = any(one.group is not None for one in read) or not source.card.patients or source.note
     assert told, f"{name} has patients in its card, but gives no groups and no note that says why"
     again = make()
-    pieces = [pickle.loads(pickle.dumps(piece)) for piece in again.pieces(raw)]  # noqa: S301 - made a moment ago
-    elsewhere: Source = pickle.loads(pickle.dumps(again))  # noqa: S301 - as for a process that reads
-    backwards = [elsewhere.read(raw, piece) for piece in reversed(pieces)][::-1]
-    assert _same(read, backwards), f"{name} reads something else in another process, or in another order"
+    pieces = [*again.pieces(raw)]
+    twice = [*in_order(partial(again.read, raw), [*reversed(pieces), *pieces], 2)]  # as a store is built
+    for elsewhere in (twice[: len(pieces)][::-1], twice[len(pieces) :]):
+        assert _same(read, elsewhere), f"{name} reads something else in another process, or in another order"
     with tempfile.TemporaryDirectory() as folder:
         alone = _copied(raw, source.found(raw) or before, Path(folder))
         assert _same(read, _read(make(), alone)), f"{name} reads files that found() does not name"
